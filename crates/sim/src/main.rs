@@ -1,0 +1,3 @@
+//! Placeholder of the program; its modules follow.
+
+fn main() {}
