@@ -1,3 +1,55 @@
-//! Placeholder of the program; its modules follow.
+//! The project's chores behind `cargo xtask`: one subcommand each, run from anywhere inside.
+//! Not shipped. `verify` never writes to the tree; only `fix` and the `--update` flags do.
 
-fn main() {}
+mod steps;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Chores of this workspace")]
+struct Xtask {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Everything a change must pass; writes nothing
+    Verify,
+    /// Format, and apply what clippy can mend
+    Fix,
+    /// Check the house rules that can be checked
+    Tidy,
+    /// Run the seeded simulation
+    Sim {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Run the benchmarks that the crates offer
+    Bench {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let chore = Xtask::parse().chore;
+    let done = match chore {
+        Chore::Verify => steps::verify(),
+        Chore::Fix => steps::fix(),
+        Chore::Tidy => tidy::run(),
+        Chore::Sim { args } => steps::sim(&args),
+        Chore::Bench { args } => steps::bench(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

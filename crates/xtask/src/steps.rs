@@ -1,0 +1,78 @@
+//! The chores that only start other programs: verify, fix, sim, bench.
+//! Invariant: verify leaves the working tree as it found it, and says so when it does not.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::{tidy, workspace};
+
+/// The first part of CI, and what a change passes before review.
+pub fn verify() -> Result<()> {
+    let before = tree_state();
+    workspace::step("format", workspace::cargo().args(["fmt", "--all", "--check"]))?;
+    println!("== tidy");
+    tidy::run()?;
+    let mut clippy = workspace::cargo();
+    clippy.args(["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]);
+    workspace::step("clippy", &mut clippy)?;
+    // Documentation tests are part of this: no `--all-targets`, which would leave them out.
+    let mut tests = workspace::cargo();
+    tests.args(["test", "--quiet", "--workspace"]).env("INSTA_UPDATE", "no");
+    workspace::step("tests", &mut tests)?;
+    let mut docs = workspace::cargo();
+    docs.args(["doc", "--quiet", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
+    workspace::step("rustdoc", &mut docs)?;
+    minute_of_simulation()?;
+    let after = tree_state();
+    if before != after {
+        bail!("verify changed the working tree; a test writes into the sources:\n{after}");
+    }
+    println!("verify: everything passes");
+    Ok(())
+}
+
+/// Writes what `verify` would complain about and a machine can mend.
+pub fn fix() -> Result<()> {
+    workspace::step("format", workspace::cargo().args(["fmt", "--all"]))?;
+    let mut clippy = workspace::cargo();
+    clippy.args(["clippy", "--quiet", "--workspace", "--all-targets", "--fix"]);
+    clippy.args(["--allow-dirty", "--allow-staged"]);
+    workspace::step("clippy --fix", &mut clippy)?;
+    workspace::step("format", workspace::cargo().args(["fmt", "--all"]))
+}
+
+/// Passes everything on to the simulator.
+pub fn sim(args: &[String]) -> Result<()> {
+    workspace::step("sim", simulator().args(args))
+}
+
+/// Runs `cargo bench` where a crate offers a benchmark.
+pub fn bench(args: &[String]) -> Result<()> {
+    workspace::step("bench", workspace::cargo().args(["bench", "--workspace"]).args(args))
+}
+
+fn minute_of_simulation() -> Result<()> {
+    let help = workspace::output(simulator().arg("--help")).unwrap_or_default();
+    if help.contains(SIM_SECONDS_FLAG) {
+        return workspace::step("simulation", simulator().args([SIM_SECONDS_FLAG, "60"]));
+    }
+    println!("== simulation: the simulator offers no {SIM_SECONDS_FLAG} yet, left out");
+    Ok(())
+}
+
+fn simulator() -> Command {
+    let mut command = workspace::cargo();
+    command.args(["run", "--quiet", "--package", "tribune-sim", "--"]);
+    command
+}
+
+/// What git says of the working tree; empty where there is no git.
+fn tree_state() -> String {
+    let mut git = Command::new("git");
+    git.current_dir(workspace::root()).args(["status", "--porcelain"]);
+    workspace::output(&mut git).unwrap_or_default()
+}
+
+/// The simulator's flag for a budget of real time.
+const SIM_SECONDS_FLAG: &str = "--seconds";
