@@ -1,3 +1,23 @@
 //! The JSON nouns of the HTTP wire and the texts clients match: types, no behaviour.
+//! One file per noun, spelt as in state, http, client and cli; the rest are the wire's own rules.
+//! Invariant: nothing here reads a clock, a file or a socket.
 
+#![forbid(unsafe_code)]
+
+pub mod agent;
+pub mod catalog;
+pub mod connect;
+pub mod decode;
 pub mod duration;
+mod duration_json;
+pub mod event;
+pub mod health;
+pub mod json;
+pub mod kv;
+pub mod messages;
+pub mod null;
+pub mod parse;
+pub mod proxy;
+pub mod session;
+pub mod time;
+pub mod txn;
