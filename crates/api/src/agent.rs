@@ -212,9 +212,17 @@ check_types! {
     timeout: GoDuration,
     #[serde(rename = "TTL", skip_serializing_if = "is_default", serialize_with = "as_text")]
     ttl: GoDuration,
-    #[serde(rename = "TLSServerName", skip_serializing_if = "is_default", alias = "tls_server_name")]
+    #[serde(
+        rename = "TLSServerName",
+        skip_serializing_if = "is_default",
+        alias = "tls_server_name"
+    )]
     tls_server_name: String,
-    #[serde(rename = "TLSSkipVerify", skip_serializing_if = "is_default", alias = "tls_skip_verify")]
+    #[serde(
+        rename = "TLSSkipVerify",
+        skip_serializing_if = "is_default",
+        alias = "tls_skip_verify"
+    )]
     tls_skip_verify: bool,
     #[serde(skip_serializing_if = "is_default", alias = "success_before_passing")]
     success_before_passing: i64,

@@ -82,7 +82,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_time_survives_printing_and_parsing(unix_ms in -60_000_000_000_000_i64..200_000_000_000_000) {
+        fn every_time_survives_printing_and_parsing(
+            unix_ms in -60_000_000_000_000_i64..200_000_000_000_000,
+        ) {
             let time = GoTime::from_unix_ms(unix_ms);
             prop_assert_eq!(time.to_string().parse::<GoTime>().unwrap(), time);
         }

@@ -172,9 +172,10 @@ mod tests {
 
         #[test]
         fn no_body_like_operations_makes_the_decoder_panic(
-            text in r#"\[(\{"(KV|Node|Service|Check)":(\{("(Verb|Key|Value|Flags|Node)":("x"|1|null|\{\}),?)*\}|null)\},?)*\]?"#
+            nouns in r#"("(KV|Node|Service|Check)":(\{("(Verb|Key|Value)":("x"|1|null),?)*\}|null))*"#
         ) {
-            let _ = decode::<Vec<TxnOp>>(text.as_bytes(), Unknown::Refuse);
+            let body = format!("[{{{nouns}}}]");
+            let _ = decode::<Vec<TxnOp>>(body.as_bytes(), Unknown::Refuse);
         }
     }
 }
