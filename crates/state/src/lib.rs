@@ -1,1 +1,40 @@
-//! Placeholder of the crate; its modules follow.
+//! What the cluster remembers: the tables, what changes them and what reads them.
+//!
+//! [`Store::apply`] takes one committed [`Entry`] and yields one [`Outcome`] and the typed events
+//! of it; [`Store::view`] hands out an immutable [`View`] that answers every [`Query`].
+//! No clock, no randomness, no IO: same entries give the same state, byte for byte.
+
+#![forbid(unsafe_code)]
+
+pub mod catalog;
+pub mod codec;
+pub mod command;
+pub mod connect;
+pub mod entry;
+pub mod feed;
+pub mod ids;
+pub mod kv;
+pub mod level;
+pub mod outcome;
+pub mod query;
+pub mod secret;
+pub mod session;
+pub mod stamp;
+mod store;
+pub mod system;
+mod table;
+pub mod txn;
+pub mod view;
+pub mod watch;
+
+pub use command::Command;
+pub use entry::Entry;
+pub use feed::Event;
+pub use ids::{Index, Key, LogIndex, NodeName, ServiceName, SessionId, Tenancy};
+pub use outcome::{Outcome, Refusal};
+pub use query::{Answer, Body, Query, Visible};
+pub use secret::Secret;
+pub use stamp::{Source, Stamp};
+pub use store::{Applied, RestoreError, Store};
+pub use view::View;
+pub use watch::Topic;

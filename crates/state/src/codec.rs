@@ -1,0 +1,215 @@
+//! The bytes of log entries and of snapshot records. A format version stands before each entry.
+//!
+//! Enum variants are numbered by position: they are appended, never reordered, and a released
+//! variant's fields never change. A golden data directory in the tests keeps this honest.
+
+use crate::catalog::{CheckRow, NodeRow, ServiceRow};
+use crate::command::Command;
+use crate::connect::CaRoot;
+use crate::ids::{Index, Key, LogIndex, ServiceName, SessionId};
+use crate::kv::KvRow;
+use crate::session::SessionRow;
+use crate::stamp::Stamp;
+use crate::store::Tables;
+use crate::system::System;
+use crate::txn::TxnOp;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// The format of entries and records that this program writes.
+pub const FORMAT: u8 = 1;
+
+/// Why bytes do not decode.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CodecError {
+    /// The format is not known to this program.
+    #[error("format {0} is not known")]
+    Format(u8),
+    /// There are no bytes, too few, or wrong ones.
+    #[error("bytes do not decode")]
+    Bytes,
+}
+
+/// The bytes of an entry, without its position.
+pub fn encode_entry(stamp: &Stamp, command: &Command) -> Bytes {
+    let bytes = postcard::to_extend(&(stamp, command), vec![FORMAT]).unwrap_or_default();
+    assert!(!bytes.is_empty(), "an entry encodes: its types have no failing serialiser");
+    Bytes::from(bytes)
+}
+
+/// Reads an entry back.
+///
+/// # Errors
+/// If the format is unknown or the bytes are not an entry's.
+pub fn decode_entry(bytes: &[u8]) -> Result<(Stamp, Command), CodecError> {
+    match bytes.split_first() {
+        Some((&FORMAT, rest)) => postcard::from_bytes(rest).map_err(|_| CodecError::Bytes),
+        Some((&other, _)) => Err(CodecError::Format(other)),
+        None => Err(CodecError::Bytes),
+    }
+}
+
+/// The bytes of the operations of a transaction that only reads.
+pub fn encode_ops(ops: &[TxnOp]) -> Vec<u8> {
+    postcard::to_extend(ops, Vec::new()).unwrap_or_default()
+}
+
+pub(crate) fn decode_ops(bytes: &[u8]) -> Result<Vec<TxnOp>, CodecError> {
+    postcard::from_bytes(bytes).map_err(|_| CodecError::Bytes)
+}
+
+/// What a snapshot begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Header {
+    pub at: LogIndex,
+    pub chain: u64,
+    pub records: u64,
+}
+
+/// A key/value row as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KvRecord {
+    pub key: Key,
+    pub value: Bytes,
+    pub lock_index: u64,
+    pub flags: u64,
+    pub session: Option<SessionId>,
+    pub create_index: Index,
+    pub modify_index: Index,
+}
+
+/// The indexes of whole tables.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Indexes {
+    pub kv: Index,
+    pub kv_floor: Index,
+    pub sessions: Index,
+    pub extinct: Index,
+    pub nodes: Index,
+    pub services: Index,
+    pub checks: Index,
+    pub connect: Index,
+}
+
+/// One record of a snapshot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Record {
+    Header(Header),
+    System(System),
+    Indexes(Indexes),
+    Kv(KvRecord),
+    Tombstone(Key, Index),
+    Session(Arc<SessionRow>),
+    Node(Arc<NodeRow>),
+    Service(Arc<ServiceRow>),
+    Check(Arc<CheckRow>),
+    ServiceIndex(ServiceName, Index),
+    CaRoot(Arc<CaRoot>),
+}
+
+pub(crate) fn encode_record(record: &Record) -> Vec<u8> {
+    let bytes = postcard::to_extend(record, vec![FORMAT]).unwrap_or_default();
+    assert!(!bytes.is_empty(), "a record encodes: its types have no failing serialiser");
+    bytes
+}
+
+pub(crate) fn take_record(bytes: &mut &[u8]) -> Result<Record, CodecError> {
+    match bytes.split_first() {
+        Some((&FORMAT, rest)) => {
+            let (record, rest) = postcard::take_from_bytes(rest).map_err(|_| CodecError::Bytes)?;
+            *bytes = rest;
+            Ok(record)
+        }
+        Some((&other, _)) => Err(CodecError::Format(other)),
+        None => Err(CodecError::Bytes),
+    }
+}
+
+impl Tables {
+    /// Every row as a record, settings and indexes first.
+    pub(crate) fn records(&self) -> impl Iterator<Item = Record> + '_ {
+        let indexes = Indexes {
+            kv: self.kv.index,
+            kv_floor: self.kv.floor,
+            sessions: self.sessions.index,
+            extinct: self.catalog.extinct_index,
+            nodes: self.catalog.nodes_index,
+            services: self.catalog.services_index,
+            checks: self.catalog.checks_index,
+            connect: self.connect.index,
+        };
+        let kv = self.kv.rows.iter().map(|item| Record::Kv(kv_record(&item.0)));
+        let graves = self.kv.tombstones.iter().map(|(k, i)| Record::Tombstone(k.clone(), *i));
+        let sessions = self.sessions.iter().map(|row| Record::Session(row.clone()));
+        let catalog = &self.catalog;
+        [Record::System(self.system.clone()), Record::Indexes(indexes)]
+            .into_iter()
+            .chain(kv)
+            .chain(graves)
+            .chain(sessions)
+            .chain(catalog.nodes.iter().map(|(_, row)| Record::Node(row.clone())))
+            .chain(catalog.services.iter().map(|(_, row)| Record::Service(row.clone())))
+            .chain(catalog.checks.iter().map(|(_, row)| Record::Check(row.clone())))
+            .chain(catalog.service_index.iter().map(|(s, i)| Record::ServiceIndex(s.clone(), *i)))
+            .chain(self.connect.roots.iter().map(|root| Record::CaRoot(root.clone())))
+    }
+
+    pub(crate) fn load(&mut self, record: Record) {
+        match record {
+            Record::Header(_) => {}
+            Record::System(system) => self.system = system,
+            Record::Indexes(indexes) => {
+                self.kv.index = indexes.kv;
+                self.kv.floor = indexes.kv_floor;
+                self.sessions.index = indexes.sessions;
+                self.catalog.extinct_index = indexes.extinct;
+                self.catalog.nodes_index = indexes.nodes;
+                self.catalog.services_index = indexes.services;
+                self.catalog.checks_index = indexes.checks;
+                self.connect.index = indexes.connect;
+            }
+            Record::Kv(row) => self.load_kv(&row),
+            Record::Tombstone(key, index) => {
+                self.kv.tombstones.insert(key, index);
+            }
+            Record::Session(row) => self.sessions.put(row.as_ref().clone()),
+            Record::Node(row) => self.catalog.load_node(row),
+            Record::Service(row) => self.catalog.load_service(row),
+            Record::Check(row) => self.catalog.load_check(row),
+            Record::ServiceIndex(service, index) => {
+                self.catalog.service_index.insert(service, index);
+            }
+            Record::CaRoot(root) => self.connect.roots.push(root),
+        }
+    }
+
+    fn load_kv(&mut self, record: &KvRecord) {
+        let mut row = KvRow::new(
+            crate::ids::Tenancy::default(),
+            record.key.as_bytes(),
+            &record.value,
+            record.flags,
+            record.modify_index,
+        );
+        row.lock_index = record.lock_index;
+        row.session = record.session;
+        row.create_index = record.create_index;
+        if let Some(session) = record.session {
+            self.kv.held.insert((session, record.key.clone()));
+        }
+        self.kv.put(row);
+    }
+}
+
+fn kv_record(row: &KvRow) -> KvRecord {
+    KvRecord {
+        key: row.key_owned(),
+        value: Bytes::copy_from_slice(row.value()),
+        lock_index: row.lock_index,
+        flags: row.flags,
+        session: row.session,
+        create_index: row.create_index,
+        modify_index: row.modify_index,
+    }
+}

@@ -1,0 +1,15 @@
+//! Key/value: ordered byte keys with flags, a lock and two indexes.
+//!
+//! Source: Consul 1.22 documentation of the KV store API; transcripts kv/*.
+
+mod read;
+mod rows;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+pub use read::{KvBody, KvQuery};
+pub use rows::{KvRow, KvTables};
+pub use write::{KvCommand, KvSet, LockError};
+pub(crate) use write::{apply, release_all};

@@ -1,0 +1,281 @@
+//! What changes keys. Source: surface of Consul's KV API; transcripts kv/cas, session/locks.
+
+use super::rows::{KvRow, KvTables};
+use crate::feed::Event;
+use crate::ids::{Index, Key, SessionId, Tenancy};
+use crate::outcome::{Outcome, Refusal};
+use crate::session::SessionTables;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// The value and flags of a write.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KvSet {
+    /// Which key.
+    pub key: Key,
+    /// Its new value.
+    pub value: Bytes,
+    /// Its new flags.
+    pub flags: u64,
+}
+
+/// One write of keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KvCommand {
+    /// Writes a key, whoever holds its lock.
+    Set(KvSet),
+    /// Writes a key if its modify index is this; 0 means that it must not exist.
+    Cas(KvSet, Index),
+    /// Writes a key and takes its lock for a session. The text is the session as it was sent.
+    Lock(KvSet, String),
+    /// Writes a key and gives its lock back.
+    Unlock(KvSet, String),
+    /// Removes a key.
+    Delete(Key),
+    /// Removes a key if its modify index is this.
+    DeleteCas(Key, Index),
+    /// Removes every key under a prefix.
+    DeleteTree(Key),
+}
+
+/// Why a lock or unlock did not happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockError {
+    /// No such session.
+    InvalidSession,
+    /// Somebody else holds it, or nobody.
+    NotHolder,
+}
+
+/// Applies one write; answers as the HTTP API does.
+pub(crate) fn apply(
+    kv: &mut KvTables,
+    sessions: &SessionTables,
+    command: &KvCommand,
+    index: Index,
+    events: &mut Vec<Event>,
+) -> Outcome {
+    match command {
+        KvCommand::Set(set) => {
+            kv.set(set, index, events);
+            Outcome::Flag(true)
+        }
+        KvCommand::Cas(set, expected) => Outcome::Flag(kv.cas(set, *expected, index, events)),
+        KvCommand::Lock(set, session) => {
+            lock_outcome(kv.lock(sessions, set, session, index, events), session)
+        }
+        KvCommand::Unlock(set, session) => {
+            lock_outcome(kv.unlock(sessions, set, session, index, events), session)
+        }
+        KvCommand::Delete(key) => {
+            kv.delete(key, index, events);
+            Outcome::Flag(true)
+        }
+        KvCommand::DeleteCas(key, expected) => {
+            Outcome::Flag(kv.delete_cas(key, *expected, index, events))
+        }
+        KvCommand::DeleteTree(prefix) => {
+            kv.delete_tree(prefix, index, events);
+            Outcome::Flag(true)
+        }
+    }
+}
+
+fn lock_outcome(result: Result<(), LockError>, session: &str) -> Outcome {
+    match result {
+        Ok(()) => Outcome::Flag(true),
+        Err(LockError::NotHolder) => Outcome::Flag(false),
+        Err(LockError::InvalidSession) if session.is_empty() => {
+            Outcome::Refused(Refusal::MissingSession)
+        }
+        Err(LockError::InvalidSession) => {
+            Outcome::Refused(Refusal::InvalidSession(session.to_owned()))
+        }
+    }
+}
+
+impl KvTables {
+    /// Writes a key; a plain write keeps the holder but sets the lock index to zero.
+    pub(crate) fn set(&mut self, set: &KvSet, index: Index, events: &mut Vec<Event>) {
+        let session = self.get(&set.key).and_then(|row| row.session);
+        write_row(self, set, Lock { session, lock_index: 0 }, index, events);
+    }
+
+    pub(crate) fn cas(
+        &mut self,
+        set: &KvSet,
+        expected: Index,
+        index: Index,
+        events: &mut Vec<Event>,
+    ) -> bool {
+        let current = self.get(&set.key).map_or(Index(0), |row| row.modify_index);
+        if current != expected {
+            return false;
+        }
+        self.set(set, index, events);
+        true
+    }
+
+    pub(crate) fn lock(
+        &mut self,
+        sessions: &SessionTables,
+        set: &KvSet,
+        session: &str,
+        index: Index,
+        events: &mut Vec<Event>,
+    ) -> Result<(), LockError> {
+        let id = sessions.parse(session).ok_or(LockError::InvalidSession)?;
+        let (holder, lock_index) =
+            self.get(&set.key).map_or((None, 0), |row| (row.session, row.lock_index));
+        let lock_index = match holder {
+            Some(holder) if holder == id => lock_index,
+            Some(_) => return Err(LockError::NotHolder),
+            None => lock_index + 1,
+        };
+        write_row(self, set, Lock { session: Some(id), lock_index }, index, events);
+        Ok(())
+    }
+
+    pub(crate) fn unlock(
+        &mut self,
+        sessions: &SessionTables,
+        set: &KvSet,
+        session: &str,
+        index: Index,
+        events: &mut Vec<Event>,
+    ) -> Result<(), LockError> {
+        let id = sessions.parse(session).ok_or(LockError::InvalidSession)?;
+        let row = self.get(&set.key).ok_or(LockError::NotHolder)?;
+        if row.session != Some(id) {
+            return Err(LockError::NotHolder);
+        }
+        let lock_index = row.lock_index;
+        write_row(self, set, Lock { session: None, lock_index }, index, events);
+        Ok(())
+    }
+
+    pub(crate) fn delete(&mut self, key: &Key, index: Index, events: &mut Vec<Event>) {
+        let Some(row) = self.remove(key) else { return };
+        if let Some(session) = row.session {
+            self.held.remove(&(session, key.clone()));
+        }
+        self.tombstones.insert(key.clone(), index);
+        self.index = index;
+        events.push(Event::Kv { key: key.clone(), removed: true });
+    }
+
+    /// True if the key is gone afterwards: deleted now, or absent before.
+    pub(crate) fn delete_cas(
+        &mut self,
+        key: &Key,
+        expected: Index,
+        index: Index,
+        events: &mut Vec<Event>,
+    ) -> bool {
+        match self.get(key) {
+            None => true,
+            Some(row) if row.modify_index != expected => false,
+            Some(_) => {
+                self.delete(key, index, events);
+                true
+            }
+        }
+    }
+
+    pub(crate) fn delete_tree(&mut self, prefix: &Key, index: Index, events: &mut Vec<Event>) {
+        let keys: Vec<Key> = self.under(prefix).map(|row| row.key_owned()).collect();
+        for key in keys {
+            self.delete(&key, index, events);
+        }
+    }
+
+    /// Forgets the graves up to an index; the floor rises so that no prefix's index falls.
+    pub(crate) fn reap(&mut self, through: Index) {
+        let old: Vec<Key> = self
+            .tombstones
+            .iter()
+            .filter(|(_, index)| **index <= through)
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in old {
+            if let Some(index) = self.tombstones.remove(&key) {
+                self.floor = self.floor.max(index);
+            }
+        }
+    }
+}
+
+/// The lock of a row that is about to be written.
+#[derive(Clone, Copy)]
+pub(crate) struct Lock {
+    pub session: Option<SessionId>,
+    pub lock_index: u64,
+}
+
+/// Writes a row; one that would not differ is left alone, so that nobody wakes for nothing.
+pub(crate) fn write_row(
+    kv: &mut KvTables,
+    set: &KvSet,
+    lock: Lock,
+    index: Index,
+    events: &mut Vec<Event>,
+) {
+    let old = kv.get(&set.key).cloned();
+    if let Some(old) = &old
+        && old.value() == &*set.value
+        && old.flags == set.flags
+        && old.session == lock.session
+        && old.lock_index == lock.lock_index
+    {
+        return;
+    }
+    let mut row = KvRow::new(Tenancy::default(), set.key.as_bytes(), &set.value, set.flags, index);
+    row.session = lock.session;
+    row.lock_index = lock.lock_index;
+    if let Some(old) = &old {
+        row.create_index = old.create_index;
+    }
+    let before = old.and_then(|row| row.session);
+    if before != lock.session {
+        if let Some(session) = before {
+            kv.held.remove(&(session, set.key.clone()));
+        }
+        if let Some(session) = lock.session {
+            kv.held.insert((session, set.key.clone()));
+        }
+    }
+    kv.tombstones.remove(&set.key);
+    kv.put(row);
+    kv.index = index;
+    events.push(Event::Kv { key: set.key.clone(), removed: false });
+}
+
+/// Gives back, or deletes, every key that a session holds; returns those keys.
+pub(crate) fn release_all(
+    kv: &mut KvTables,
+    session: SessionId,
+    delete: bool,
+    index: Index,
+    events: &mut Vec<Event>,
+) -> Vec<Key> {
+    let from = (session, Key::default());
+    let keys: Vec<Key> = kv
+        .held
+        .range::<_, (SessionId, Key)>(from..)
+        .take_while(|(holder, _)| *holder == session)
+        .map(|(_, key)| key.clone())
+        .collect();
+    for key in &keys {
+        if delete {
+            kv.delete(key, index, events);
+        } else if let Some(row) = kv.get(key).cloned() {
+            let set = KvSet {
+                key: key.clone(),
+                value: Bytes::copy_from_slice(row.value()),
+                flags: row.flags,
+            };
+            write_row(kv, &set, Lock { session: None, lock_index: row.lock_index }, index, events);
+        }
+    }
+    keys
+}

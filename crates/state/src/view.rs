@@ -1,0 +1,99 @@
+//! An immutable view of the state: any thread may read it for as long as it likes.
+
+use crate::codec::{self, Header, Record};
+use crate::ids::{Index, LogIndex};
+use crate::query::{Answer, Body, Query, Visible};
+use crate::store::Tables;
+use crate::{catalog, connect, kv, session, system, txn};
+use std::sync::Arc;
+
+/// The state after one entry. A clone is one pointer.
+#[derive(Clone, Debug)]
+pub struct View {
+    tables: Arc<Tables>,
+    at: LogIndex,
+    chain: u64,
+}
+
+impl View {
+    pub(crate) fn new(tables: Arc<Tables>, at: LogIndex, chain: u64) -> View {
+        View { tables, at, chain }
+    }
+
+    /// Answers a query from this state.
+    pub fn answer(&self, query: &Query, visible: &Visible) -> Answer {
+        let Visible::All = visible;
+        let (index, body) = match query {
+            Query::Kv(query) => {
+                let (index, body) = self.tables.kv.answer(query);
+                (index, Body::Kv(body))
+            }
+            Query::Session(query) => {
+                let (index, rows) = self.tables.sessions.answer(query);
+                (index, Body::Session(rows))
+            }
+            Query::Catalog(query) => {
+                let (index, body) = self.tables.catalog.answer(query);
+                (index, Body::Catalog(body))
+            }
+            Query::Txn(query) => {
+                let ops = codec::decode_ops(&query.ops).unwrap_or_default();
+                (Index(1), Body::Txn(Box::new(txn::read(&self.tables, &ops))))
+            }
+            Query::Connect(query) => {
+                let (index, body) = self.tables.connect.answer(query);
+                (index, Body::Connect(body))
+            }
+            Query::System(system::SystemQuery::Settings) => {
+                let settings = self.tables.system.clone();
+                (settings.index, Body::System(system::SystemBody::Settings(settings)))
+            }
+        };
+        Answer { index: index.max(Index(1)), at: self.at, body }
+    }
+
+    /// The position of the last entry in it.
+    pub fn at(&self) -> LogIndex {
+        self.at
+    }
+
+    /// The chain hash after that entry.
+    pub fn chain(&self) -> u64 {
+        self.chain
+    }
+
+    /// The key/value tables.
+    pub fn kv(&self) -> &kv::KvTables {
+        &self.tables.kv
+    }
+
+    /// The session tables.
+    pub fn sessions(&self) -> &session::SessionTables {
+        &self.tables.sessions
+    }
+
+    /// The catalog.
+    pub fn catalog(&self) -> &catalog::CatalogTables {
+        &self.tables.catalog
+    }
+
+    /// The certificate authority's roots.
+    pub fn connect(&self) -> &connect::ConnectTables {
+        &self.tables.connect
+    }
+
+    /// The cluster's settings.
+    pub fn system(&self) -> &system::System {
+        &self.tables.system
+    }
+
+    /// The whole state as encoded records: the header first, then every row. Lazy, so that a
+    /// snapshot is written without holding it in memory.
+    pub fn records(&self) -> impl Iterator<Item = Vec<u8>> + '_ {
+        let records = self.tables.records().count() as u64;
+        let header = Header { at: self.at, chain: self.chain, records };
+        std::iter::once(Record::Header(header))
+            .chain(self.tables.records())
+            .map(|record| codec::encode_record(&record))
+    }
+}
