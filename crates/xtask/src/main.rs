@@ -1,6 +1,7 @@
 //! The project's chores behind `cargo xtask`: one subcommand each, run from anywhere inside.
 //! Not shipped. `verify` never writes to the tree; only `fix` and the `--update` flags do.
 
+mod compat;
 mod steps;
 mod tidy;
 mod workspace;
@@ -24,6 +25,8 @@ enum Chore {
     Fix,
     /// Check the house rules that can be checked
     Tidy,
+    /// Play the recordings of a real Consul and compare
+    Compat(compat::Options),
     /// Run the seeded simulation
     Sim {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Chore::Verify => steps::verify(),
         Chore::Fix => steps::fix(),
         Chore::Tidy => tidy::run(),
+        Chore::Compat(options) => compat::run(&options),
         Chore::Sim { args } => steps::sim(&args),
         Chore::Bench { args } => steps::bench(&args),
     };

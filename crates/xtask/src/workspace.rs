@@ -15,6 +15,17 @@ pub fn root() -> PathBuf {
     package.ancestors().nth(2).map_or_else(|| package.clone(), Path::to_path_buf)
 }
 
+/// Where cargo puts what it builds.
+pub fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// Builds the program and returns where it lies.
+pub fn tribune() -> Result<PathBuf> {
+    step("build tribune", cargo().args(["build", "--quiet", "--package", "tribune"]))?;
+    Ok(target().join("debug").join("tribune"))
+}
+
 /// The same cargo that runs us.
 pub fn cargo() -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());

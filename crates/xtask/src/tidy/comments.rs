@@ -71,7 +71,8 @@ fn loose_mark(text: &str) -> Option<&'static str> {
             let after = &text[at + mark.len()..];
             let word_after = after.chars().next().is_some_and(char::is_alphanumeric);
             let quoted = text[..at].ends_with('`');
-            !word_before && !word_after && !quoted && !(*mark == MARKS[0] && names_issue(after))
+            let excused = *mark == MARKS[0] && names_issue(after);
+            !(word_before || word_after || quoted || excused)
         })
     })
 }

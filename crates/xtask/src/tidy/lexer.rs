@@ -39,8 +39,8 @@ impl Scan<'_> {
             let open = rest.find('"').map_or(rest.len(), |at| at + 1);
             let end = rest[open..].find(&close).map_or(rest.len(), |at| open + at + close.len());
             self.skip(end);
-        } else if rest.starts_with('"') {
-            self.skip(1 + quoted(&rest[1..], '"'));
+        } else if let Some(inner) = rest.strip_prefix('"') {
+            self.skip(1 + quoted(inner, '"'));
         } else if rest.starts_with('\'') {
             self.skip(character(rest));
         } else {

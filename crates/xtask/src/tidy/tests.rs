@@ -162,8 +162,8 @@ fn an_inner_crate_bans_the_world() {
     check(
         purity::clippy_bans,
         &tree,
-        "crates/state/clippy.toml:1: purity ban: `std::time::Instant` is not banned with a reason\n    \
-         instead: copy the lists of another inner crate's clippy.toml",
+        "crates/state/clippy.toml:1: purity ban: `std::time::Instant` is not banned with a reason\n\
+         \x20   instead: copy the lists of another inner crate's clippy.toml",
     );
 }
 
@@ -214,7 +214,8 @@ fn a_wrapped_crate_is_named_in_one_file() {
 #[test]
 fn a_test_does_not_sleep_but_the_program_may() {
     let text = "fn f() { sleep(A); }\n#[cfg(test)]\nmod tests {\n#[test]\nfn t() { \
-                std::thread::sleep(A); }\n#[test]\nfn u() { select!(_ = time::sleep_until(b) => 1); }\n}\n";
+                std::thread::sleep(A); }\n#[test]\nfn u() { \
+                select!(_ = time::sleep_until(b) => 1); }\n}\n";
     let found = purity::no_sleep_in_tests(&tree_of("crates/node/src/a.rs", text));
     assert_eq!(found.iter().map(|c| c.line).collect::<Vec<_>>(), [5, 7]);
     assert_eq!(
