@@ -3,10 +3,10 @@
 //! Enum variants are numbered by position: they are appended, never reordered, and a released
 //! variant's fields never change. A golden data directory in the tests keeps this honest.
 
-use crate::catalog::{CheckRow, NodeRow, ServiceRow};
+use crate::catalog::{CheckRow, Marks, NodeRow, ServiceRow};
 use crate::command::Command;
 use crate::connect::CaRoot;
-use crate::ids::{Index, Key, LogIndex, ServiceName, SessionId};
+use crate::ids::{Index, Key, LogIndex, NodeName, ServiceName, SessionId};
 use crate::kv::KvRow;
 use crate::session::SessionRow;
 use crate::stamp::Stamp;
@@ -85,11 +85,18 @@ pub(crate) struct Indexes {
     pub kv: Index,
     pub kv_floor: Index,
     pub sessions: Index,
+    pub catalog: CatalogIndexes,
+    pub connect: Index,
+}
+
+/// The indexes of the catalog's tables.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CatalogIndexes {
     pub extinct: Index,
+    pub node_extinct: Index,
     pub nodes: Index,
     pub services: Index,
     pub checks: Index,
-    pub connect: Index,
 }
 
 /// One record of a snapshot.
@@ -105,6 +112,8 @@ pub(crate) enum Record {
     Service(Arc<ServiceRow>),
     Check(Arc<CheckRow>),
     ServiceIndex(ServiceName, Index),
+    ConnectIndex(ServiceName, Index),
+    NodeIndex(NodeName, Index),
     CaRoot(Arc<CaRoot>),
 }
 
@@ -133,10 +142,7 @@ impl Tables {
             kv: self.kv.index,
             kv_floor: self.kv.floor,
             sessions: self.sessions.index,
-            extinct: self.catalog.extinct_index,
-            nodes: self.catalog.nodes_index,
-            services: self.catalog.services_index,
-            checks: self.catalog.checks_index,
+            catalog: self.catalog.marks.indexes(),
             connect: self.connect.index,
         };
         let kv = self.kv.rows.iter().map(|item| Record::Kv(kv_record(&item.0)));
@@ -151,7 +157,7 @@ impl Tables {
             .chain(catalog.nodes.iter().map(|(_, row)| Record::Node(row.clone())))
             .chain(catalog.services.iter().map(|(_, row)| Record::Service(row.clone())))
             .chain(catalog.checks.iter().map(|(_, row)| Record::Check(row.clone())))
-            .chain(catalog.service_index.iter().map(|(s, i)| Record::ServiceIndex(s.clone(), *i)))
+            .chain(catalog.marks.records())
             .chain(self.connect.roots.iter().map(|root| Record::CaRoot(root.clone())))
     }
 
@@ -163,10 +169,7 @@ impl Tables {
                 self.kv.index = indexes.kv;
                 self.kv.floor = indexes.kv_floor;
                 self.sessions.index = indexes.sessions;
-                self.catalog.extinct_index = indexes.extinct;
-                self.catalog.nodes_index = indexes.nodes;
-                self.catalog.services_index = indexes.services;
-                self.catalog.checks_index = indexes.checks;
+                self.catalog.marks = Marks::new(&indexes.catalog);
                 self.connect.index = indexes.connect;
             }
             Record::Kv(row) => self.load_kv(&row),
@@ -177,9 +180,9 @@ impl Tables {
             Record::Node(row) => self.catalog.load_node(row),
             Record::Service(row) => self.catalog.load_service(row),
             Record::Check(row) => self.catalog.load_check(row),
-            Record::ServiceIndex(service, index) => {
-                self.catalog.service_index.insert(service, index);
-            }
+            Record::ServiceIndex(service, index) => self.catalog.marks.service(&service, index),
+            Record::ConnectIndex(service, index) => self.catalog.marks.connect(&service, index),
+            Record::NodeIndex(node, index) => self.catalog.marks.node(&node, index),
             Record::CaRoot(root) => self.connect.roots.push(root),
         }
     }

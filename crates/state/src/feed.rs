@@ -57,6 +57,11 @@ pub enum Event {
         /// Which service.
         service: ServiceName,
     },
+    /// A mesh endpoint of a service, its node or a check of it changed.
+    MeshTouched {
+        /// The service that the endpoint stands for.
+        service: ServiceName,
+    },
     /// The certificate authority's roots changed.
     ConnectRoots,
     /// The cluster's own settings changed.

@@ -34,6 +34,22 @@ pub enum Refusal {
     /// A check names a service that is not registered on its node.
     #[error("Missing service registration")]
     MissingService,
+    /// A registration's check names a service that its node does not have.
+    #[error("Unknown service ID '{service}' for check ID '{check}'")]
+    UnknownService {
+        /// The service instance it names.
+        service: String,
+        /// The check.
+        check: String,
+    },
+    /// A registration's check names another node than the registration.
+    #[error("check node {check:?} does not match node {node:?}")]
+    OtherNode {
+        /// The check's node.
+        check: String,
+        /// The registration's node.
+        node: String,
+    },
     /// A session names a check that does not exist.
     #[error("Missing check '{0}' registration")]
     MissingCheck(String),

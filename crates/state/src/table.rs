@@ -48,14 +48,6 @@ impl<K: Ord + Clone, V: Clone> Table<K, V> {
         self.0.contains_key(key)
     }
 
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> {
         self.0.iter()
     }

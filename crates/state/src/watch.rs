@@ -17,12 +17,16 @@ pub enum Topic {
     Sessions,
     /// The node table (also touched by service registrations).
     Nodes,
-    /// One node with its services and checks.
+    /// One node with its services.
     Node(NodeName),
+    /// The checks of one node and of its services.
+    NodeChecks(NodeName),
     /// The service table.
     Services,
     /// One service: its instances, their checks and nodes.
     Service(ServiceName),
+    /// The mesh endpoints of a service: those instances, their checks and nodes.
+    ServiceMesh(ServiceName),
     /// The check table.
     Checks,
     /// The certificate authority's roots.
@@ -48,12 +52,13 @@ pub fn touched(event: &Event, mut wake: impl FnMut(Topic)) {
         }
         Event::Check { node, service, .. } => {
             wake(Topic::Checks);
-            wake(Topic::Node(node.folded()));
+            wake(Topic::NodeChecks(node.folded()));
             if let Some(service) = service {
                 wake(Topic::Service(service.folded()));
             }
         }
         Event::ServiceTouched { service } => wake(Topic::Service(service.folded())),
+        Event::MeshTouched { service } => wake(Topic::ServiceMesh(service.folded())),
         Event::ConnectRoots => wake(Topic::ConnectRoots),
         Event::System => wake(Topic::System),
         Event::Reset => {}

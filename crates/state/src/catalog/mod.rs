@@ -3,16 +3,23 @@
 //! Source: Consul 1.22 documentation of the catalog and health APIs; transcripts catalog/*,
 //! health/*.
 
+mod marks;
+mod node;
 mod read;
 mod rows;
 mod write;
 
-pub use read::{CatalogBody, CatalogQuery, Instance};
+pub(crate) use marks::Marks;
+pub(crate) use node::{put_node, remove_node};
+pub use read::{CatalogBody, CatalogQuery, Instance, STATE_ANY};
 pub use rows::{
-    Address, CatalogTables, CheckRow, CheckStatus, Locality, NamedPort, NodeRow, ServiceRow,
-    Weights,
+    Address, CatalogTables, CheckRow, CheckStatus, KIND_PROXY, Locality, NamedPort, NodeRow,
+    ServiceRow, Weights,
 };
-pub(crate) use write::apply;
 pub use write::{
     CatalogCommand, CheckRegister, Deregister, NodeRegister, Register, ServiceRegister,
 };
+pub(crate) use write::{apply, put_check, put_service, remove_check, remove_service};
+
+#[cfg(test)]
+mod tests;

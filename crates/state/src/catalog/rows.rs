@@ -1,10 +1,14 @@
 //! The rows of the catalog: shared, so that an answer holds pointers and copies nothing.
 
+use super::marks::Marks;
 use crate::ids::{CheckId, Index, NodeName, ServiceId, ServiceName};
 use crate::table::{Set, Table};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// The kind of a sidecar proxy.
+pub const KIND_PROXY: &str = "connect-proxy";
 
 /// One node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,10 +114,27 @@ pub struct ServiceRow {
     pub proxy: Arc<str>,
     /// The mesh settings as canonical JSON text, empty if there are none: data to us.
     pub connect: Arc<str>,
+    /// The service a proxy stands for, empty if it is none; the same as in its settings.
+    pub proxy_destination: ServiceName,
+    /// True if the instance speaks the mesh's protocol itself; the same as in its settings.
+    pub connect_native: bool,
     /// The index of its creation.
     pub create_index: Index,
     /// The index of its last change.
     pub modify_index: Index,
+}
+
+impl ServiceRow {
+    /// The service whose mesh endpoint this is, in lower case.
+    pub fn connect_destination(&self) -> Option<ServiceName> {
+        if self.connect_native {
+            Some(self.service.folded())
+        } else if self.kind == KIND_PROXY && !self.proxy_destination.is_empty() {
+            Some(self.proxy_destination.folded())
+        } else {
+            None
+        }
+    }
 }
 
 /// The state of a check. Clients may send others, which count as none of these.
@@ -201,19 +222,21 @@ pub struct CatalogTables {
     pub(crate) checks: Table<(NodeName, CheckId), Arc<CheckRow>>,
     /// Checks by service instance; node checks stand under the empty id.
     pub(crate) checks_of: Set<(NodeName, ServiceId, CheckId)>,
-    /// The index of each service that has instances.
-    pub(crate) service_index: Table<ServiceName, Index>,
-    /// The index at which a service last lost its last instance.
-    pub(crate) extinct_index: Index,
-    pub(crate) nodes_index: Index,
-    pub(crate) services_index: Index,
-    pub(crate) checks_index: Index,
+    /// Mesh endpoints by the service they stand for.
+    pub(crate) by_connect: Set<(ServiceName, NodeName, ServiceId)>,
+    /// The index that each read waits on.
+    pub(crate) marks: Marks,
 }
 
 impl CatalogTables {
     /// The node of a name, in any case.
     pub fn node(&self, name: &NodeName) -> Option<&Arc<NodeRow>> {
         self.nodes.get(&name.folded())
+    }
+
+    /// The node of an id, in any case.
+    pub fn node_by_id(&self, id: &str) -> Option<&Arc<NodeRow>> {
+        self.node_ids.get(&id.to_lowercase()).and_then(|name| self.node(name))
     }
 
     /// One service instance.
@@ -227,8 +250,9 @@ impl CatalogTables {
     }
 }
 
+/// What finds a row; a row and its ways are always put and taken together.
 impl CatalogTables {
-    /// Puts a row of a snapshot in place, with everything that finds it.
+    /// Puts a row in place with everything that finds it.
     pub(crate) fn load_node(&mut self, row: Arc<NodeRow>) {
         if !row.id.is_empty() {
             self.node_ids.insert(row.id.to_lowercase(), row.node.clone());
@@ -239,6 +263,9 @@ impl CatalogTables {
     pub(crate) fn load_service(&mut self, row: Arc<ServiceRow>) {
         let node = row.node.folded();
         self.by_service.insert((row.service.folded(), node.clone(), row.id.clone()));
+        if let Some(destination) = row.connect_destination() {
+            self.by_connect.insert((destination, node.clone(), row.id.clone()));
+        }
         self.services.insert((node, row.id.clone()), row);
     }
 
@@ -246,5 +273,64 @@ impl CatalogTables {
         let node = row.node.folded();
         self.checks_of.insert((node.clone(), row.service_id.clone(), row.id.clone()));
         self.checks.insert((node, row.id.clone()), row);
+    }
+
+    pub(crate) fn unload_node(&mut self, node: &NodeName) -> Option<Arc<NodeRow>> {
+        let row = self.nodes.remove(&node.folded())?;
+        self.node_ids.remove(&row.id.to_lowercase());
+        Some(row)
+    }
+
+    pub(crate) fn unload_service(
+        &mut self,
+        node: &NodeName,
+        id: &ServiceId,
+    ) -> Option<Arc<ServiceRow>> {
+        let node = node.folded();
+        let row = self.services.remove(&(node.clone(), id.clone()))?;
+        self.by_service.remove(&(row.service.folded(), node.clone(), id.clone()));
+        if let Some(destination) = row.connect_destination() {
+            self.by_connect.remove(&(destination, node, id.clone()));
+        }
+        Some(row)
+    }
+
+    pub(crate) fn unload_check(&mut self, node: &NodeName, id: &CheckId) -> Option<Arc<CheckRow>> {
+        let node = node.folded();
+        let row = self.checks.remove(&(node.clone(), id.clone()))?;
+        self.checks_of.remove(&(node, row.service_id.clone(), id.clone()));
+        Some(row)
+    }
+
+    /// The instances on a node, by id.
+    pub fn services_on(&self, node: &NodeName) -> impl Iterator<Item = &Arc<ServiceRow>> + use<'_> {
+        let node = node.folded();
+        self.services
+            .range::<_, (NodeName, ServiceId)>((node.clone(), ServiceId::default())..)
+            .take_while(move |((name, _), _)| *name == node)
+            .map(|(_, row)| row)
+    }
+
+    /// The checks on a node, its own and those of its instances, by id.
+    pub fn checks_on(&self, node: &NodeName) -> impl Iterator<Item = &Arc<CheckRow>> + use<'_> {
+        let node = node.folded();
+        self.checks
+            .range::<_, (NodeName, CheckId)>((node.clone(), CheckId::default())..)
+            .take_while(move |((name, _), _)| *name == node)
+            .map(|(_, row)| row)
+    }
+
+    /// The checks of one instance, by id; of the node itself for the empty id.
+    pub fn checks_of(
+        &self,
+        node: &NodeName,
+        id: &ServiceId,
+    ) -> impl Iterator<Item = &Arc<CheckRow>> + use<'_> {
+        let (node, id) = (node.folded(), id.clone());
+        let from = (node.clone(), id.clone(), CheckId::default());
+        self.checks_of
+            .range::<_, (NodeName, ServiceId, CheckId)>(from..)
+            .take_while(move |(name, service, _)| *name == node && *service == id)
+            .filter_map(|(name, _, check)| self.checks.get(&(name.clone(), check.clone())))
     }
 }

@@ -9,4 +9,4 @@ mod write;
 pub use read::SessionQuery;
 pub use rows::{Behavior, SessionRow, SessionTables};
 pub use write::{SessionCommand, SessionCreate};
-pub(crate) use write::{apply, end, end_for_check, end_for_node};
+pub(crate) use write::{apply, end_for_check, end_for_node};

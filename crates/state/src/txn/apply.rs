@@ -1,5 +1,7 @@
-//! How a transaction runs: every operation is tried, so that every error is told.
+//! How a transaction runs: every operation is tried, so that every error is told, unless one is
+//! wrong in itself. The operations on keys are here, those on the catalog in catalog.rs.
 
+use super::catalog;
 use super::{KvOp, TxnOp, TxnOutcome, TxnResult, WithValue};
 use crate::feed::Event;
 use crate::ids::{Index, Key};
@@ -30,11 +32,17 @@ pub(crate) fn read(tables: &Tables, ops: &[TxnOp]) -> TxnOutcome {
 
 fn run(tables: &mut Tables, ops: &[TxnOp], index: Index, events: &mut Vec<Event>) -> TxnOutcome {
     let mut outcome = TxnOutcome::default();
+    outcome.errors.extend(ops.iter().enumerate().filter_map(|(n, op)| Some((n, preflight(op)?))));
+    if !outcome.errors.is_empty() {
+        return outcome;
+    }
     for (n, op) in ops.iter().enumerate() {
         let result = match op {
             TxnOp::Kv(op) => kv(tables, op, index, events, &mut outcome.results),
             TxnOp::Refused(why) => Err(why.clone()),
-            TxnOp::Node(..) | TxnOp::Service(..) | TxnOp::Check(..) => Ok(()),
+            TxnOp::Node(..) | TxnOp::Service(..) | TxnOp::Check(..) => {
+                catalog::apply(tables, op, index, events, &mut outcome.results)
+            }
         };
         if let Err(why) = result {
             outcome.errors.push((n, why));
@@ -44,6 +52,15 @@ fn run(tables: &mut Tables, ops: &[TxnOp], index: Index, events: &mut Vec<Event>
         outcome.results.clear();
     }
     outcome
+}
+
+/// What is wrong with an operation whatever the state is: then none of them is tried.
+fn preflight(op: &TxnOp) -> Option<String> {
+    match op {
+        TxnOp::Refused(why) => Some(why.clone()),
+        TxnOp::Kv(_) => None,
+        TxnOp::Node(..) | TxnOp::Service(..) | TxnOp::Check(..) => catalog::preflight(op),
+    }
 }
 
 fn kv(

@@ -3,6 +3,7 @@
 //! Source: Consul 1.22 documentation of transactions; transcripts txn/*.
 
 mod apply;
+mod catalog;
 
 use crate::catalog::{CheckRow, NodeRow, ServiceRow};
 use crate::ids::{Index, Key, NodeName};
