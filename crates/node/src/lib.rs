@@ -3,6 +3,7 @@
 //! It decides nothing that the replica or the edge could decide.
 
 pub mod cluster;
+pub mod disk;
 pub mod shared;
 
 pub use cluster::Cluster;
