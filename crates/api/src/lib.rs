@@ -21,4 +21,3 @@ pub mod proxy;
 pub mod session;
 pub mod time;
 pub mod txn;
-pub mod version;

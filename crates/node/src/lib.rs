@@ -2,8 +2,11 @@
 //!
 //! It decides nothing that the replica or the edge could decide.
 
+mod blocking;
+pub mod clock;
 pub mod cluster;
-pub mod disk;
+pub mod entropy;
+pub mod server;
 pub mod shared;
 
 pub use cluster::Cluster;

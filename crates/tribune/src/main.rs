@@ -1,11 +1,3 @@
-//! The program: an agent, and the command line to one. It decides nothing; see `cli`.
+//! Placeholder of the program; its modules follow.
 
-#![forbid(unsafe_code)]
-
-mod cli;
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    cli::main()
-}
+fn main() {}

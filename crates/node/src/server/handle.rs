@@ -1,0 +1,234 @@
+//! The handle of a server, which front doors hold: it never blocks a thread.
+
+use super::replica_thread::Job;
+use crate::blocking::Parked;
+use crate::clock::Clock;
+use crate::cluster::{
+    Cluster, ClusterError, ClusterSignal, Consistency, Member, Pending, Read, SignalAnswer, Status,
+    Wait, Write,
+};
+use crate::entropy::random_u64;
+use crate::shared::SharedAnswer;
+use arc_swap::ArcSwap;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::time::Duration;
+use tokio::sync::{oneshot, watch};
+use tribune_replica::{Role, Signal, SignalOutcome};
+use tribune_state::{Command, Outcome, Query, View};
+
+/// What the threads of a server share.
+pub(crate) struct Shared {
+    pub view: ArcSwap<View>,
+    role: watch::Sender<Role>,
+}
+
+impl Shared {
+    pub fn new(view: View) -> Shared {
+        Shared { view: ArcSwap::from_pointee(view), role: watch::Sender::new(Role::default()) }
+    }
+
+    pub fn set_role(&self, role: Role) {
+        self.role.send_replace(role);
+    }
+}
+
+/// A running server.
+#[derive(Clone)]
+pub struct Server {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) jobs: SyncSender<Job>,
+    pub(crate) parked: Parked,
+    pub(crate) clock: Clock,
+    pub(crate) about: Arc<About>,
+}
+
+/// What a server says of itself.
+#[derive(Clone, Debug)]
+pub(crate) struct About {
+    pub datacenter: String,
+    pub rpc_address: String,
+    pub member: Member,
+    /// How long a request waits for a leader before it is refused.
+    pub hold: Duration,
+}
+
+/// A blocking query waits up to this part of its time longer, at random, so that many that began
+/// together do not end together. Source: surface B.1.
+const JITTER_FRACTION: u32 = 16;
+
+impl Server {
+    fn check_datacenter(&self, datacenter: Option<&String>) -> Result<(), ClusterError> {
+        match datacenter {
+            Some(name)
+                if !name.is_empty() && !name.eq_ignore_ascii_case(&self.about.datacenter) =>
+            {
+                Err(ClusterError::NoPathToDatacenter)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits for a leader, for the hold time at most.
+    async fn hold_for_leader(&self) -> Result<(), ClusterError> {
+        let mut role = self.shared.role.subscribe();
+        let led = role.wait_for(|role| role.is_leader);
+        match tokio::time::timeout(self.about.hold, led).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) => Err(ClusterError::Stopping),
+            Err(_) => Err(ClusterError::NoLeader),
+        }
+    }
+
+    async fn send<T>(
+        &self,
+        job: impl FnOnce(oneshot::Sender<Result<T, ClusterError>>) -> Job,
+    ) -> Result<T, ClusterError> {
+        let (answer, answered) = oneshot::channel();
+        self.jobs.try_send(job(answer)).map_err(|error| match error {
+            TrySendError::Full(_) => ClusterError::Overloaded,
+            TrySendError::Disconnected(_) => ClusterError::Stopping,
+        })?;
+        answered.await.unwrap_or(Err(ClusterError::Stopping))
+    }
+
+    /// The newest view that is fresh enough. The view is taken first, then the lease is checked.
+    async fn fresh(&self, consistency: Consistency) -> Result<Arc<View>, ClusterError> {
+        let view = self.shared.view.load_full();
+        match consistency {
+            Consistency::Stale => return Ok(view),
+            Consistency::Default if self.lease_holds() => return Ok(view),
+            Consistency::Default | Consistency::Consistent => {}
+        }
+        if !self.shared.role.borrow().is_leader {
+            self.hold_for_leader().await?;
+        }
+        self.send(Job::Read).await?;
+        // Publish precedes the answer to a read: the newest view has reached its position.
+        Ok(self.shared.view.load_full())
+    }
+
+    fn lease_holds(&self) -> bool {
+        let role = *self.shared.role.borrow();
+        role.is_leader && self.clock.now() < role.lease_until
+    }
+
+    async fn ask_inner(&self, query: Query, read: Read) -> Result<Arc<SharedAnswer>, ClusterError> {
+        self.check_datacenter(read.datacenter.as_ref())?;
+        let view = self.fresh(read.consistency).await?;
+        let answer = view.answer(&query, &read.visible);
+        let Some(wait) = read.wait else { return Ok(Arc::new(SharedAnswer::new(answer))) };
+        if wait.index.0 == 0 || answer.index > wait.index || query.topics().is_empty() {
+            return Ok(Arc::new(SharedAnswer::new(answer)));
+        }
+        let at = view.at();
+        drop((view, answer));
+        self.park(query, &read, wait, at).await
+    }
+
+    /// Register first, then look again: no change between the two looks is missed.
+    async fn park(
+        &self,
+        query: Query,
+        read: &Read,
+        wait: Wait,
+        seen: tribune_state::LogIndex,
+    ) -> Result<Arc<SharedAnswer>, ClusterError> {
+        let mut parking = self.parked.park(query.clone(), read.visible.clone(), wait.index);
+        let view = self.shared.view.load_full();
+        if view.at() > seen {
+            let answer = view.answer(&query, &read.visible);
+            if answer.index > wait.index {
+                return Ok(Arc::new(SharedAnswer::new(answer)));
+            }
+        }
+        drop(view);
+        let most = wait.max + jitter(wait.max / JITTER_FRACTION);
+        match tokio::time::timeout(most, &mut parking.woken).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(_)) => Err(ClusterError::Stopping),
+            Err(_) => {
+                let view = self.fresh(read.consistency).await?;
+                Ok(Arc::new(SharedAnswer::new(view.answer(&query, &read.visible))))
+            }
+        }
+    }
+
+    /// How many queries wait.
+    pub fn parked(&self) -> usize {
+        self.parked.len()
+    }
+
+    /// Resolves once this server can write.
+    ///
+    /// # Errors
+    /// If it does not come to lead within the hold time, or is stopping.
+    pub async fn writable(&self) -> Result<(), ClusterError> {
+        self.hold_for_leader().await
+    }
+}
+
+fn jitter(most: Duration) -> Duration {
+    let most_us = u64::try_from(most.as_micros()).unwrap_or(u64::MAX);
+    Duration::from_micros(if most_us == 0 { 0 } else { random_u64() % most_us })
+}
+
+impl Cluster for Server {
+    fn propose(
+        &self,
+        command: Command,
+        write: Write,
+    ) -> Pending<'_, Result<Outcome, ClusterError>> {
+        Box::pin(async move {
+            self.check_datacenter(write.datacenter.as_ref())?;
+            if !self.shared.role.borrow().is_leader {
+                self.hold_for_leader().await?;
+            }
+            self.send(|answer| Job::Write(command, write.source, answer)).await
+        })
+    }
+
+    fn ask(
+        &self,
+        query: Query,
+        read: Read,
+    ) -> Pending<'_, Result<Arc<SharedAnswer>, ClusterError>> {
+        Box::pin(self.ask_inner(query, read))
+    }
+
+    fn signal(&self, signal: ClusterSignal) -> Pending<'_, Result<SignalAnswer, ClusterError>> {
+        Box::pin(async move {
+            let ClusterSignal::SessionRenew(id) = signal;
+            if !self.shared.role.borrow().is_leader {
+                self.hold_for_leader().await?;
+            }
+            match self.send(|answer| Job::Signal(Signal::SessionRenew(id), answer)).await? {
+                SignalOutcome::Done => Ok(SignalAnswer::Done),
+                SignalOutcome::NotFound => Ok(SignalAnswer::NotFound),
+            }
+        })
+    }
+
+    fn view(&self) -> View {
+        View::clone(&self.shared.view.load())
+    }
+
+    fn members(&self) -> Vec<Member> {
+        vec![self.about.member.clone()]
+    }
+
+    fn status(&self) -> Status {
+        let role = *self.shared.role.borrow();
+        let address = self.about.rpc_address.clone();
+        Status {
+            leader: role.is_leader.then(|| address.clone()),
+            peers: vec![address],
+            is_leader: role.is_leader,
+            term: role.term,
+            applied: self.shared.view.load().at().0,
+            committed: role.committed,
+            last: role.last,
+            last_contact_ms: 0,
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Starting a server: recover the log, load the state, start the threads.
+
+use super::disk_thread::{self, LogHome};
+use super::handle::{About, Server, Shared};
+use super::identity::{Identity, IdentityError};
+use super::replica_thread::{JOBS_MAX, Job, Log, Loop, Waiting};
+use crate::blocking::Parked;
+use crate::clock::Clock;
+use crate::cluster::Member;
+use crate::entropy::random_u64;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel, sync_channel};
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tribune_durable::{Disk, MemDisk, OpenError, Recovered, Wal, WalOptions};
+use tribune_replica::{Published, Replica, ReplicaConfig, StartError};
+use tribune_state::catalog::Register;
+use tribune_state::connect::CaRoot;
+use tribune_state::{RestoreError, Store};
+
+/// What a server is made of.
+pub struct ServerConfig {
+    /// Who it is.
+    pub identity: Identity,
+    /// Its datacenter.
+    pub datacenter: String,
+    /// The address other servers reach it at.
+    pub rpc_address: String,
+    /// How it stands in the gossip pool.
+    pub member: Member,
+    /// What it registers of itself.
+    pub own: Register,
+    /// The certificate authority's first root, if the cluster has none.
+    pub first_root: Option<CaRoot>,
+    /// Entries after which a snapshot is written.
+    pub snapshot_entries: u64,
+    /// How long a request waits for a leader.
+    pub hold: Duration,
+}
+
+/// Why a server could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The log or a snapshot cannot be opened.
+    #[error("the data directory cannot be opened: {0}")]
+    Open(#[from] OpenError),
+    /// A snapshot's contents cannot be loaded.
+    #[error("the snapshot cannot be loaded: {0}")]
+    Restore(#[from] RestoreError),
+    /// A snapshot cannot be read.
+    #[error("the snapshot cannot be read: {0}")]
+    Snapshot(#[from] tribune_durable::SnapshotError),
+    /// The snapshot was written by a later program.
+    #[error("the snapshot's head is not understood")]
+    Voters,
+    /// The replica refused what was recovered.
+    #[error(transparent)]
+    Replica(#[from] StartError),
+    /// The identity cannot be read or written.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// A thread cannot be started.
+    #[error("a thread cannot be started: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// How a server ended: resolves when its thread has ended.
+pub struct Stopped {
+    jobs: std::sync::mpsc::SyncSender<Job>,
+    ended: oneshot::Receiver<Result<(), String>>,
+}
+
+impl Stopped {
+    /// Resolves when the server has ended by itself, which is always a failure.
+    pub async fn failed(&mut self) -> String {
+        match (&mut self.ended).await {
+            Ok(Err(why)) => why,
+            Ok(Ok(())) | Err(_) => "the server's thread ended".to_owned(),
+        }
+    }
+
+    /// Tells the server to end, and waits until everything is written.
+    ///
+    /// # Errors
+    /// Why it ended, if not because it was told to.
+    pub async fn stop(self) -> Result<(), String> {
+        let jobs = self.jobs;
+        let _ = tokio::task::spawn_blocking(move || jobs.send(Job::Stop).is_ok()).await;
+        self.ended.await.unwrap_or_else(|_| Err("the server's thread ended".to_owned()))
+    }
+}
+
+/// How long one tick of consensus is.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Bytes of entries after which a snapshot is written.
+const SNAPSHOT_BYTES: u64 = 256 << 20;
+
+/// The log's disk: memory, or a directory.
+pub enum DiskKind<D> {
+    /// Nothing survives; nothing waits.
+    Memory,
+    /// What is written survives.
+    Directory(D),
+}
+
+/// Starts a server on a disk. In memory it runs the same code on a disk of its own.
+///
+/// # Errors
+/// If the disk cannot be opened or holds what is not understood.
+pub fn start<D: Disk + Clone + 'static>(
+    config: ServerConfig,
+    disk: DiskKind<D>,
+) -> Result<(Server, Stopped), ServerError> {
+    match disk {
+        DiskKind::Memory => {
+            let disk = MemDisk::new();
+            let options = WalOptions { salt: random_u64(), ballast_bytes: 0, ..Default::default() };
+            let (wal, recovered) = Wal::open(disk.clone(), options)?;
+            launch(config, disk, recovered, |_| Ok((Log::Here(Box::new(LogHome::new(wal))), None)))
+        }
+        DiskKind::Directory(disk) => {
+            let options = WalOptions { salt: random_u64(), ..Default::default() };
+            let (wal, recovered) = Wal::open(disk.clone(), options)?;
+            launch(config, disk, recovered, |jobs| {
+                let (sender, receiver) = channel();
+                let home = LogHome::new(wal);
+                let thread = std::thread::Builder::new()
+                    .name("disk".to_owned())
+                    .spawn(move || disk_thread::run(home, &receiver, &jobs))?;
+                Ok((Log::There(sender), Some(thread)))
+            })
+        }
+    }
+}
+
+type DiskThread = Option<std::thread::JoinHandle<()>>;
+
+fn launch<D: Disk + Clone + 'static>(
+    config: ServerConfig,
+    disk: D,
+    recovered: Recovered,
+    log: impl FnOnce(std::sync::mpsc::SyncSender<Job>) -> std::io::Result<(Log, DiskThread)>,
+) -> Result<(Server, Stopped), ServerError> {
+    let clock = Clock::start();
+    let replica = replica(&config, &disk, recovered, &clock)?;
+    let (sender, jobs) = sync_channel(JOBS_MAX);
+    let (log, disk_thread) = log(sender.clone())?;
+    let shared = Arc::new(Shared::new(replica.view().clone()));
+    let parked = Parked::default();
+    let (notifier, published) = channel();
+    let notified = parked.clone();
+    std::thread::Builder::new()
+        .name("notifier".to_owned())
+        .spawn(move || notify(&notified, &published))?;
+    let body = Loop {
+        replica,
+        log,
+        disk,
+        clock,
+        tick: TICK,
+        shared: shared.clone(),
+        jobs,
+        sender: sender.clone(),
+        notifier,
+        waiting: Waiting::default(),
+    };
+    let (end, ended) = oneshot::channel();
+    std::thread::Builder::new().name("replica".to_owned()).spawn(move || {
+        let mut result = body.run();
+        if let Some(thread) = disk_thread
+            && thread.join().is_err()
+            && result.is_ok()
+        {
+            result = Err("the disk's thread ended badly".to_owned());
+        }
+        let _ = end.send(result);
+    })?;
+    let about = Arc::new(About {
+        datacenter: config.datacenter,
+        rpc_address: config.rpc_address,
+        member: config.member,
+        hold: config.hold,
+    });
+    let server = Server { shared, jobs: sender.clone(), parked, clock, about };
+    Ok((server, Stopped { jobs: sender, ended }))
+}
+
+fn replica<D: Disk>(
+    config: &ServerConfig,
+    disk: &D,
+    recovered: Recovered,
+    clock: &Clock,
+) -> Result<Replica, ServerError> {
+    let report = &recovered.report;
+    tracing::info!(
+        segments = report.segments,
+        entries = recovered.entries.len(),
+        torn_bytes = report.torn_tail.as_ref().map_or(0, |tail| tail.bytes),
+        "recovered the log"
+    );
+    let id = config.identity.raft_id();
+    let (store, term, voters) = match recovered.snapshot {
+        Some((meta, mut reader)) => {
+            let chunks = reader.read_all(disk)?;
+            let store = Store::restore(chunks.iter().map(Vec::as_slice))?;
+            (store, meta.term, decode_voters(&meta.extra).ok_or(ServerError::Voters)?)
+        }
+        None => (Store::default(), 0, vec![id]),
+    };
+    let replica_config = ReplicaConfig {
+        id,
+        voters,
+        tick: TICK,
+        snapshot_entries: config.snapshot_entries,
+        snapshot_bytes: SNAPSHOT_BYTES,
+        own: Some(config.own.clone()),
+        first_root: config.first_root.clone(),
+        seed: random_u64(),
+        bug: None,
+    };
+    let (hard_state, entries) = (recovered.hard_state, recovered.entries);
+    Ok(Replica::new(replica_config, clock.now(), store, term, hard_state, entries)?)
+}
+
+/// Wakes waiting queries; what queued up meanwhile is handled at once, from the newest view.
+fn notify(parked: &Parked, published: &Receiver<Published>) {
+    while let Ok(mut newest) = published.recv() {
+        while let Ok(next) = published.try_recv() {
+            newest.view = next.view;
+            newest.events.extend(next.events);
+        }
+        parked.wake(&newest.view, &newest.events);
+    }
+}
+
+/// The format of a snapshot's head.
+const VOTERS_FORMAT: u8 = 1;
+
+/// The voters as bytes for a snapshot's head.
+pub(crate) fn encode_voters(voters: &[u64]) -> Vec<u8> {
+    let mut bytes = vec![VOTERS_FORMAT];
+    for voter in voters {
+        bytes.extend_from_slice(&voter.to_be_bytes());
+    }
+    bytes
+}
+
+fn decode_voters(bytes: &[u8]) -> Option<Vec<u64>> {
+    let (format, rest) = bytes.split_first()?;
+    if *format != VOTERS_FORMAT || rest.len() % 8 != 0 {
+        return None;
+    }
+    rest.chunks_exact(8).map(|bytes| bytes.try_into().ok().map(u64::from_be_bytes)).collect()
+}

@@ -1,0 +1,50 @@
+//! When to write a snapshot: after so many entries, or so many bytes, since the last one.
+
+/// The rules of compaction.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CompactionRules {
+    /// Entries since the last snapshot.
+    pub entries: u64,
+    /// Bytes of entries since the last snapshot.
+    pub bytes: u64,
+}
+
+/// How far the log has grown past its last snapshot.
+#[derive(Debug, Default)]
+pub(crate) struct Compaction {
+    snapshot_index: u64,
+    bytes: u64,
+    running: bool,
+}
+
+impl Compaction {
+    /// Starts from the snapshot that was recovered, 0 if there was none.
+    pub fn new(snapshot_index: u64) -> Compaction {
+        Compaction { snapshot_index, bytes: 0, running: false }
+    }
+
+    /// Counts an applied entry.
+    pub fn applied(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+    }
+
+    /// True if a snapshot is to be written now; it then counts as running.
+    pub fn due(&mut self, applied: u64, rules: CompactionRules) -> bool {
+        let grown = applied.saturating_sub(self.snapshot_index);
+        let due =
+            !self.running && grown > 0 && (grown >= rules.entries || self.bytes >= rules.bytes);
+        if due {
+            self.running = true;
+            self.bytes = 0;
+        }
+        due
+    }
+
+    /// A snapshot is durable, or failed; gives the position up to which the log may go: the end
+    /// of the snapshot before, since that one must stay usable should the new one turn out bad.
+    pub fn saved(&mut self, index: Option<u64>) -> Option<u64> {
+        self.running = false;
+        let before = std::mem::replace(&mut self.snapshot_index, index?);
+        (before > 0).then_some(before)
+    }
+}

@@ -1,0 +1,411 @@
+//! The replica itself: consensus and apply behind one `step`.
+
+use crate::admit::{Admit, Admitted};
+use crate::apply::{AppliedBatch, Apply};
+use crate::chores::reconcile;
+use crate::chores::tombstones::Tombstones;
+use crate::compaction::{Compaction, CompactionRules};
+use crate::consensus::{Consensus, ConsensusStart, ELECTION_TICKS};
+use crate::effect::{Effect, Fatal, Published, ReadError, Role, SnapshotOrder, WriteError};
+use crate::input::{Input, Proposal, RequestId};
+use crate::lease::Lease;
+use crate::proposals::{ENTRY_BYTES_MAX, Proposals};
+use crate::reads::Reads;
+use crate::signal::Volatile;
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::SeedableRng;
+use std::time::Duration;
+use tribune_durable::{HardState, LogEntry};
+use tribune_state::catalog::{CatalogCommand, Register};
+use tribune_state::connect::{CaRoot, ConnectCommand};
+use tribune_state::kv::KvCommand;
+use tribune_state::session::SessionCommand;
+use tribune_state::system::SystemCommand;
+use tribune_state::{Command, Source, Store, View};
+
+/// What a replica is made of.
+pub struct ReplicaConfig {
+    /// This server's Raft id; never 0, never used by another incarnation.
+    pub id: u64,
+    /// The voters of a group that has no snapshot yet.
+    pub voters: Vec<u64>,
+    /// How long one tick is.
+    pub tick: Duration,
+    /// Entries after which a snapshot is written.
+    pub snapshot_entries: u64,
+    /// Bytes of entries after which a snapshot is written.
+    pub snapshot_bytes: u64,
+    /// What this server registers of itself while it leads; none in tests that need none.
+    pub own: Option<Register>,
+    /// The certificate authority's first root, if the cluster has none.
+    pub first_root: Option<CaRoot>,
+    /// The seed of every random choice.
+    pub seed: u64,
+    /// A fault planted by tests; none in a real server.
+    pub bug: Option<Bug>,
+}
+
+/// Faults that the simulator plants to prove that it would find them. They sit on the production
+/// path and do nothing unless asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bug {
+    /// Writes are acknowledged before they are durable.
+    HastyAcknowledge,
+    /// Sessions end after half their time.
+    EarlyExpiry,
+}
+
+/// Why a replica could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The consensus engine refused what was recovered.
+    #[error(transparent)]
+    Consensus(#[from] Fatal),
+}
+
+/// One server's replica.
+pub struct Replica {
+    config: ReplicaConfig,
+    consensus: Consensus,
+    apply: Apply,
+    admit: Admit,
+    proposals: Proposals,
+    reads: Reads,
+    volatile: Volatile,
+    compaction: Compaction,
+    tombstones: Tombstones,
+    lease: Lease,
+    clock: Clock,
+    role: Role,
+    space_low: bool,
+    stopped: bool,
+}
+
+/// The leader's own time, which stands still while the machine does.
+#[derive(Debug, Default)]
+struct Clock {
+    last: Duration,
+    own: Duration,
+    since_tick: Duration,
+}
+
+impl Replica {
+    /// Starts from what was recovered: the state of the last snapshot, and the log after it.
+    ///
+    /// # Errors
+    /// If the consensus engine refuses it.
+    pub fn new(
+        config: ReplicaConfig,
+        now: Duration,
+        store: Store,
+        snapshot_term: u64,
+        hard_state: HardState,
+        entries: Vec<LogEntry>,
+    ) -> Result<Replica, StartError> {
+        let mut entropy = ChaCha12Rng::seed_from_u64(config.seed);
+        let mut consensus = Consensus::new(ConsensusStart {
+            id: config.id,
+            voters: config.voters.clone(),
+            hard_state,
+            snapshot_index: store.at().0,
+            snapshot_term,
+            entries,
+            entropy: ChaCha12Rng::from_rng(&mut entropy),
+        })?;
+        consensus.hasty = config.bug == Some(Bug::HastyAcknowledge);
+        Ok(Replica {
+            compaction: Compaction::new(store.at().0),
+            apply: Apply::new(store),
+            admit: Admit::new(entropy),
+            consensus,
+            proposals: Proposals::default(),
+            reads: Reads::default(),
+            volatile: Volatile::default(),
+            tombstones: Tombstones::default(),
+            lease: Lease::default(),
+            clock: Clock { last: now, ..Clock::default() },
+            role: Role::default(),
+            space_low: false,
+            stopped: false,
+            config,
+        })
+    }
+
+    /// The newest state.
+    pub fn view(&self) -> &View {
+        self.apply.view()
+    }
+
+    /// Takes everything that arrived since the last step and gives back what is to be done, in
+    /// order. `now` is the time since the node started, read after the inputs were taken.
+    pub fn step(&mut self, now: Duration, inputs: impl IntoIterator<Item = Input>) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if self.stopped {
+            return effects;
+        }
+        self.pass(now);
+        for input in inputs {
+            self.take(input, &mut effects);
+        }
+        if let Err(fatal) = self.settle(now, &mut effects) {
+            self.stopped = true;
+            effects.push(Effect::Stop(fatal));
+        }
+        effects
+    }
+
+    /// Moves the leader's own time; a jump counts as one tick, and voids the lease.
+    fn pass(&mut self, now: Duration) {
+        let gap = now.saturating_sub(self.clock.last);
+        let election = self.config.tick * u32::try_from(ELECTION_TICKS).unwrap_or(1);
+        if gap > election / 2 {
+            self.lease.void();
+        }
+        self.clock.last = self.clock.last.max(now);
+        self.clock.own += gap.min(election / 2);
+    }
+
+    fn take(&mut self, input: Input, effects: &mut Vec<Effect>) {
+        match input {
+            Input::Tick { wall_ms } => self.tick(wall_ms),
+            Input::Propose(proposal) => self.propose(proposal, effects),
+            Input::Read { request } if self.consensus.is_leader() => {
+                let number = self.reads.ask(request);
+                self.consensus.confirm_read(number);
+            }
+            Input::Read { request } => {
+                effects.push(Effect::ReadReady { request, result: Err(ReadError::NotLeader) });
+            }
+            Input::Signal { request, signal } => {
+                let result = if self.role.is_leader {
+                    Ok(self.volatile.signal(self.clock.own, self.apply.view(), &signal))
+                } else {
+                    Err(ReadError::NotLeader)
+                };
+                effects.push(Effect::Signalled { request, result });
+            }
+            Input::Appended { space_low } => {
+                self.space_low |= space_low;
+                self.consensus.persisted();
+            }
+            Input::Space { low } => self.space_low = low,
+            Input::SnapshotSaved { index } => {
+                if let Some(through) = self.compaction.saved(index) {
+                    effects.push(Effect::Compact { through });
+                }
+            }
+        }
+    }
+
+    fn tick(&mut self, wall_ms: u64) {
+        if self.clock.own < self.clock.since_tick + self.config.tick / 2 {
+            return;
+        }
+        self.clock.since_tick = self.clock.own;
+        self.consensus.tick();
+        if !self.role.is_leader {
+            return;
+        }
+        let now = self.clock.own;
+        self.volatile.expire_lock_delays(now);
+        for id in self.volatile.sessions.expired(now, CHORE_COMMANDS_MAX) {
+            self.chore(Command::Session(SessionCommand::Destroy(id)), wall_ms);
+        }
+        let index = self.apply.view().system().index_base + self.apply.at();
+        if let Some(reap) = self.tombstones.tick(now, tribune_state::Index(index)) {
+            self.chore(Command::System(SystemCommand::ReapTombstones(reap)), wall_ms);
+        }
+    }
+
+    /// What a new leader writes first: the cluster's name, its root, and its own registration.
+    fn begin_leading(&mut self) {
+        self.volatile.begin(self.clock.own, self.apply.view());
+        self.volatile.sessions.early = self.config.bug == Some(Bug::EarlyExpiry);
+        self.tombstones = Tombstones::default();
+        let view = self.apply.view().clone();
+        if view.system().cluster_id.is_nil() {
+            let id = self.admit.uuid();
+            self.chore(Command::System(SystemCommand::ClusterId(id)), 0);
+        }
+        if view.connect().roots().is_empty()
+            && let Some(root) = self.config.first_root.clone()
+        {
+            self.chore(Command::Connect(ConnectCommand::InitialRoot(Box::new(root))), 0);
+        }
+        if let Some(own) = &self.config.own
+            && let Some(command) = reconcile::own_registration(&view, own)
+        {
+            self.chore(command, 0);
+        }
+    }
+
+    fn chore(&mut self, command: Command, wall_ms: u64) {
+        let proposal = Proposal { request: RequestId(0), command, wall_ms, source: Source::Server };
+        if let Admitted::Entry(stamp, command) =
+            self.admit.admit(self.clock.own, &self.volatile, proposal)
+        {
+            let data = tribune_state::codec::encode_entry(&stamp, &command);
+            let bytes = data.len();
+            if let Some((index, term)) = self.consensus.propose(data.into()) {
+                self.proposals.insert(index, term, None, bytes);
+            }
+        }
+    }
+
+    fn propose(&mut self, proposal: Proposal, effects: &mut Vec<Effect>) {
+        let request = proposal.request;
+        if let Err(error) = self.try_propose(proposal, effects) {
+            effects.push(Effect::Reply { request, result: Err(error) });
+        }
+    }
+
+    fn try_propose(
+        &mut self,
+        proposal: Proposal,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), WriteError> {
+        if !self.consensus.is_leader() {
+            return Err(WriteError::NotLeader);
+        }
+        if self.space_low && !frees_space(&proposal.command) {
+            return Err(WriteError::DiskFull);
+        }
+        let request = proposal.request;
+        match self.admit.admit(self.clock.own, &self.volatile, proposal) {
+            Admitted::Now(outcome) => {
+                effects.push(Effect::Reply { request, result: Ok(outcome) });
+            }
+            Admitted::Entry(stamp, command) => {
+                let data = tribune_state::codec::encode_entry(&stamp, &command);
+                let bytes = data.len();
+                if bytes > ENTRY_BYTES_MAX {
+                    return Err(WriteError::TooLarge { have: bytes, limit: ENTRY_BYTES_MAX });
+                }
+                if !self.proposals.has_room(bytes) {
+                    return Err(WriteError::Overloaded);
+                }
+                let (index, term) =
+                    self.consensus.propose(data.into()).ok_or(WriteError::NotLeader)?;
+                self.proposals.insert(index, term, Some(request), bytes);
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs consensus and apply until neither has more to do.
+    fn settle(&mut self, now: Duration, effects: &mut Vec<Effect>) -> Result<(), Fatal> {
+        loop {
+            let polled = self.consensus.poll(self.apply.at());
+            if let Some(batch) = polled.append {
+                effects.push(Effect::Append(batch));
+            }
+            for (number, committed) in polled.reads {
+                self.reads.confirm(number, committed);
+            }
+            let idle = polled.committed.is_empty();
+            if !idle {
+                self.run(&polled.committed, effects)?;
+            }
+            self.reads.ready(self.apply.at(), effects);
+            let changed = self.follow_role(effects);
+            if idle && !changed {
+                break;
+            }
+        }
+        self.order_snapshot(effects);
+        self.tell_role(now, effects);
+        Ok(())
+    }
+
+    fn run(&mut self, committed: &[LogEntry], effects: &mut Vec<Effect>) -> Result<(), Fatal> {
+        let AppliedBatch { outcomes, events } = self.apply.run(committed)?;
+        for entry in committed {
+            self.compaction.applied(entry.data.len());
+        }
+        if self.role.is_leader {
+            self.volatile.follow(self.clock.own, self.apply.view(), &events);
+        }
+        effects.push(Effect::Publish(Published { view: self.apply.view().clone(), events }));
+        for entry in outcomes {
+            self.admit.seen(&entry.stamp);
+            if let Some((request, result)) = self.proposals.take(entry.index, entry.term) {
+                effects.push(Effect::Reply { request, result: result.map(|()| entry.outcome) });
+            }
+        }
+        self.consensus.trim(self.apply.at());
+        Ok(())
+    }
+
+    /// Takes up or lays down the leader's duties; a leader begins once an entry of its own term
+    /// is applied. True if that changed.
+    fn follow_role(&mut self, effects: &mut Vec<Effect>) -> bool {
+        let leads = self.consensus.is_leader();
+        if self.role.is_leader && (!leads || self.consensus.term() != self.role.term) {
+            self.role.is_leader = false;
+            self.lease.void();
+            for request in self.proposals.drain() {
+                effects.push(Effect::Reply { request, result: Err(WriteError::LeadershipLost) });
+            }
+            self.reads.refuse(effects);
+            return true;
+        }
+        let own_term = self.consensus.term_of(self.apply.at()) == Some(self.consensus.term());
+        if leads && !self.role.is_leader && own_term {
+            self.role.is_leader = true;
+            self.role.term = self.consensus.term();
+            self.begin_leading();
+            return true;
+        }
+        false
+    }
+
+    fn tell_role(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+        if self.role.is_leader && self.consensus.voters() == [self.config.id] {
+            let election = self.config.tick * u32::try_from(ELECTION_TICKS).unwrap_or(1);
+            self.lease.extend(now, election / 2);
+        }
+        let role = Role {
+            leader: self.consensus.leader(),
+            is_leader: self.role.is_leader,
+            term: self.consensus.term(),
+            lease_until: self.lease.until(),
+            committed: self.consensus.committed(),
+            last: self.consensus.last_index(),
+        };
+        if role != self.role {
+            self.role = role;
+            effects.push(Effect::Role(role));
+        }
+    }
+
+    fn order_snapshot(&mut self, effects: &mut Vec<Effect>) {
+        let rules = CompactionRules {
+            entries: self.config.snapshot_entries,
+            bytes: self.config.snapshot_bytes,
+        };
+        let index = self.apply.at();
+        if self.space_low || !self.compaction.due(index, rules) {
+            return;
+        }
+        let term = self.consensus.term_of(index).unwrap_or_default();
+        effects.push(Effect::Snapshot(SnapshotOrder {
+            view: self.apply.view().clone(),
+            index,
+            term,
+            voters: self.consensus.voters(),
+        }));
+    }
+}
+
+/// How many commands one chore proposes in one tick.
+const CHORE_COMMANDS_MAX: usize = 128;
+
+/// True for writes that are let through while the disk is full: they only take away.
+fn frees_space(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Kv(KvCommand::Delete(_) | KvCommand::DeleteCas(..) | KvCommand::DeleteTree(_))
+            | Command::Session(SessionCommand::Destroy(_))
+            | Command::Catalog(CatalogCommand::Deregister(_))
+    )
+}
