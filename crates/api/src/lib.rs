@@ -21,3 +21,4 @@ pub mod proxy;
 pub mod session;
 pub mod time;
 pub mod txn;
+pub mod version;

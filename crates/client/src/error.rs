@@ -50,7 +50,7 @@ impl Error {
 }
 
 /// The system's text of an IO error without Rust's `(os error N)`, in lower case, as Go shows it.
-pub(crate) fn io_text(error: &std::io::Error) -> String {
+pub fn io_text(error: &std::io::Error) -> String {
     let full = error.to_string();
     let text = full.split(" (os error").next().unwrap_or(&full);
     let mut chars = text.chars();

@@ -28,7 +28,7 @@ mod tests;
 pub use call::{Answer, Meta, Read, WAIT_DEFAULT, Write};
 pub use client::Client;
 pub use config::{ADDRESS_DEFAULT, Config, Token, token_file};
-pub use error::Error;
+pub use error::{Error, io_text};
 pub use lock::{Lock, LockGuard};
 pub use session::{KeepAlive, SessionOptions};
 pub use watch::Watch;

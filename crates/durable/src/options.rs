@@ -26,6 +26,13 @@ pub struct WalOptions {
     pub fault: Fault,
 }
 
+impl WalOptions {
+    /// The usual options, with a salt of the caller's.
+    pub fn salted(salt: u64) -> WalOptions {
+        WalOptions { salt, ..WalOptions::default() }
+    }
+}
+
 impl Default for WalOptions {
     fn default() -> WalOptions {
         WalOptions {

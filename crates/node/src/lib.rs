@@ -5,6 +5,7 @@
 mod blocking;
 pub mod clock;
 pub mod cluster;
+pub mod disk;
 pub mod entropy;
 pub mod server;
 pub mod shared;

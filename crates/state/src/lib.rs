@@ -38,3 +38,6 @@ pub use stamp::{Source, Stamp};
 pub use store::{Applied, RestoreError, Store};
 pub use view::View;
 pub use watch::Topic;
+
+#[cfg(test)]
+mod tests;

@@ -33,7 +33,7 @@ impl View {
                 (index, Body::Session(rows))
             }
             Query::Catalog(query) => {
-                let (index, body) = self.tables.catalog.answer(query);
+                let (index, body) = catalog::answer(&self.tables.catalog, query);
                 (index, Body::Catalog(body))
             }
             Query::Txn(query) => {

@@ -1,3 +1,11 @@
-//! Placeholder of the program; its modules follow.
+//! The program: an agent, and the command line to one. It decides nothing; see `cli`.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

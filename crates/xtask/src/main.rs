@@ -2,6 +2,7 @@
 //! Not shipped. `verify` never writes to the tree; only `fix` and the `--update` flags do.
 
 mod compat;
+mod conformance;
 mod steps;
 mod tidy;
 mod workspace;
@@ -27,6 +28,8 @@ enum Chore {
     Tidy,
     /// Play the recordings of a real Consul and compare
     Compat(compat::Options),
+    /// Run the official Go client's tests against the program
+    Conformance(conformance::Options),
     /// Run the seeded simulation
     Sim {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Chore::Fix => steps::fix(),
         Chore::Tidy => tidy::run(),
         Chore::Compat(options) => compat::run(&options),
+        Chore::Conformance(options) => conformance::run(&options),
         Chore::Sim { args } => steps::sim(&args),
         Chore::Bench { args } => steps::bench(&args),
     };

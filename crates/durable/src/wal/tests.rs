@@ -6,13 +6,11 @@ use super::*;
 use crate::mem_disk::MemDisk;
 
 fn small() -> WalOptions {
-    WalOptions {
-        salt: 7,
-        segment_bytes_first: 8192,
-        segment_bytes_max: 32768,
-        ballast_bytes: 0,
-        ..WalOptions::default()
-    }
+    let mut options = WalOptions::salted(7);
+    options.segment_bytes_first = 8192;
+    options.segment_bytes_max = 32768;
+    options.ballast_bytes = 0;
+    options
 }
 
 fn entry(index: u64, term: u64, data: &[u8]) -> LogEntry {

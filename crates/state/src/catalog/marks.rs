@@ -101,61 +101,68 @@ impl Marks {
     }
 }
 
-/// What an instance's change moves.
-impl CatalogTables {
-    /// An instance came, went or changed: call it for the row before and for the row after, when
-    /// the tables hold the new state.
-    pub(crate) fn mark_instance(
-        &mut self,
-        row: &ServiceRow,
-        index: Index,
-        events: &mut Vec<Event>,
-    ) {
-        let service = row.service.folded();
-        if self.instances(&service).next().is_some() {
-            self.marks.service(&service, index);
+/// An instance came, went or changed: call it for the row before and for the row after, when
+/// the tables hold the new state.
+pub(crate) fn mark_instance(
+    tables: &mut CatalogTables,
+    row: &ServiceRow,
+    index: Index,
+    events: &mut Vec<Event>,
+) {
+    let service = row.service.folded();
+    if tables.instances(&service).next().is_some() {
+        tables.marks.service(&service, index);
+    } else {
+        tables.marks.by_service.remove(&service);
+        tables.marks.extinct = index;
+    }
+    if let Some(destination) = row.connect_destination() {
+        if tables.endpoints(&destination).next().is_some() {
+            tables.marks.connect(&destination, index);
         } else {
-            self.marks.by_service.remove(&service);
-            self.marks.extinct = index;
+            tables.marks.by_connect.remove(&destination);
+            tables.marks.extinct = index;
         }
-        if let Some(destination) = row.connect_destination() {
-            if self.endpoints(&destination).next().is_some() {
-                self.marks.connect(&destination, index);
-            } else {
-                self.marks.by_connect.remove(&destination);
-                self.marks.extinct = index;
-            }
-            events.push(Event::MeshTouched { service: destination });
-        }
-        self.marks.services = index;
-        self.marks.nodes = index;
-        if self.node(&row.node).is_some() {
-            self.marks.node(&row.node, index);
-        }
+        events.push(Event::MeshTouched { service: destination });
     }
-
-    /// A check of an instance changed.
-    pub(crate) fn mark_checked(&mut self, row: &ServiceRow, index: Index, events: &mut Vec<Event>) {
-        self.marks.service(&row.service, index);
-        if let Some(destination) = row.connect_destination() {
-            self.marks.connect(&destination, index);
-            events.push(Event::MeshTouched { service: destination });
-        }
+    tables.marks.services = index;
+    tables.marks.nodes = index;
+    if tables.node(&row.node).is_some() {
+        tables.marks.node(&row.node, index);
     }
+}
 
-    /// A node's row or one of its own checks changed: that shows in every instance on it.
-    pub(crate) fn mark_all_on(&mut self, node: &NodeName, index: Index, events: &mut Vec<Event>) {
-        let services: BTreeSet<ServiceName> =
-            self.services_on(node).map(|row| row.service.folded()).collect();
-        let destinations: BTreeSet<ServiceName> =
-            self.services_on(node).filter_map(|row| row.connect_destination()).collect();
-        for service in services {
-            self.marks.service(&service, index);
-            events.push(Event::ServiceTouched { service });
-        }
-        for service in destinations {
-            self.marks.connect(&service, index);
-            events.push(Event::MeshTouched { service });
-        }
+/// A check of an instance changed.
+pub(crate) fn mark_checked(
+    tables: &mut CatalogTables,
+    row: &ServiceRow,
+    index: Index,
+    events: &mut Vec<Event>,
+) {
+    tables.marks.service(&row.service, index);
+    if let Some(destination) = row.connect_destination() {
+        tables.marks.connect(&destination, index);
+        events.push(Event::MeshTouched { service: destination });
+    }
+}
+
+/// A node's row or one of its own checks changed: that shows in every instance on it.
+pub(crate) fn mark_all_on(
+    tables: &mut CatalogTables,
+    node: &NodeName,
+    index: Index,
+    events: &mut Vec<Event>,
+) {
+    let services: BTreeSet<ServiceName> =
+        tables.services_on(node).map(|row| row.service.folded()).collect();
+    let destinations: BTreeSet<ServiceName> =
+        tables.services_on(node).filter_map(|row| row.connect_destination()).collect();
+    for service in services {
+        tables.marks.service(&service, index);
+        events.push(Event::ServiceTouched { service });
+    }
+    for service in destinations {
+        tables.marks.connect(&service, index);
+        events.push(Event::MeshTouched { service });
     }
 }

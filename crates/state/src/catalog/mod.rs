@@ -11,6 +11,7 @@ mod write;
 
 pub(crate) use marks::Marks;
 pub(crate) use node::{put_node, remove_node};
+pub(crate) use read::answer;
 pub use read::{CatalogBody, CatalogQuery, Instance, STATE_ANY};
 pub use rows::{
     Address, CatalogTables, CheckRow, CheckStatus, KIND_PROXY, Locality, NamedPort, NodeRow,

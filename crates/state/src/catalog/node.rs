@@ -3,6 +3,7 @@
 //! A name belongs to the node whose id it was registered with, until that node's own health check
 //! is critical: then another may take it. Source: Consul 1.22 documentation of node identity.
 
+use super::marks::mark_all_on;
 use super::rows::{CheckStatus, NodeRow};
 use super::write::{remove_check, remove_service};
 use crate::feed::Event;
@@ -45,7 +46,7 @@ pub(crate) fn put_node(
     tables.catalog.marks.nodes = index;
     tables.catalog.marks.node(&node, index);
     events.push(Event::Node { node: node.clone(), removed: false });
-    tables.catalog.mark_all_on(&node, index, events);
+    mark_all_on(&mut tables.catalog, &node, index, events);
     Ok(())
 }
 

@@ -1,8 +1,7 @@
 //! What reads the catalog, and the index each read waits on. Source: surface B.1; transcripts.
 
 use super::rows::{CatalogTables, CheckRow, CheckStatus, NodeRow, ServiceRow};
-use crate::ids::{Index, NodeName, ServiceId, ServiceName};
-use crate::table::Set;
+use crate::ids::{Index, NodeName, ServiceName};
 use crate::watch::Topic;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -90,132 +89,94 @@ fn with_nodes(topic: Topic, meta: &BTreeMap<String, String>) -> Vec<Topic> {
     if meta.is_empty() { vec![topic] } else { vec![topic, Topic::Nodes] }
 }
 
-impl CatalogTables {
-    pub(crate) fn answer(&self, query: &CatalogQuery) -> (Index, CatalogBody) {
-        let marks = &self.marks;
-        match query {
-            CatalogQuery::Nodes(meta) => {
-                let rows = self.nodes.iter().map(|(_, row)| row);
-                let rows = rows.filter(|row| has_meta(row, meta)).cloned().collect();
-                (marks.nodes, CatalogBody::Nodes(rows))
-            }
-            CatalogQuery::Node(name) => {
-                let found = self.node(name).map(|node| {
-                    (node.clone(), self.services_on(name).cloned().collect::<Vec<_>>())
-                });
-                (marks.of_node(name), CatalogBody::Node(found))
-            }
-            CatalogQuery::Services(meta) => {
-                (self.index_with(marks.services, meta), CatalogBody::Services(self.names(meta)))
-            }
-            CatalogQuery::Service { service, tags, node_meta, passing, connect } => {
-                let index =
-                    if *connect { marks.of_connect(service) } else { marks.of_service(service) };
-                let wanted = |instance: &Instance| {
-                    has_tags(&instance.service, tags)
-                        && has_meta(&instance.node, node_meta)
-                        && !(*passing && instance.is_failing())
-                };
-                let found = self.found(service, *connect).filter(wanted).collect();
-                (index, CatalogBody::Instances(found))
-            }
-            CatalogQuery::NodeChecks(name) => {
-                (marks.checks, CatalogBody::Checks(self.checks_on(name).cloned().collect()))
-            }
-            CatalogQuery::ServiceChecks(service, meta) => {
-                let checks = self.service_checks(service, meta);
-                (marks.of_service(service), CatalogBody::Checks(checks))
-            }
-            CatalogQuery::State(state, meta) => {
-                let rows = self.checks.iter().map(|(_, row)| row);
-                let rows = rows
-                    .filter(|row| state == STATE_ANY || row.status.as_str() == state)
-                    .filter(|row| meta.is_empty() || self.node_has(&row.node, meta));
-                let checks = rows.cloned().collect();
-                (self.index_with(marks.checks, meta), CatalogBody::Checks(checks))
-            }
+pub(crate) fn answer(tables: &CatalogTables, query: &CatalogQuery) -> (Index, CatalogBody) {
+    let marks = &tables.marks;
+    match query {
+        CatalogQuery::Nodes(meta) => {
+            let rows = tables.nodes.iter().map(|(_, row)| row);
+            let rows = rows.filter(|row| has_meta(row, meta)).cloned().collect();
+            (marks.nodes, CatalogBody::Nodes(rows))
+        }
+        CatalogQuery::Node(name) => {
+            let found = tables
+                .node(name)
+                .map(|node| (node.clone(), tables.services_on(name).cloned().collect::<Vec<_>>()));
+            (marks.of_node(name), CatalogBody::Node(found))
+        }
+        CatalogQuery::Services(meta) => {
+            (index_with(tables, marks.services, meta), CatalogBody::Services(names(tables, meta)))
+        }
+        CatalogQuery::Service { service, tags, node_meta, passing, connect } => {
+            let index =
+                if *connect { marks.of_connect(service) } else { marks.of_service(service) };
+            let wanted = |instance: &Instance| {
+                has_tags(&instance.service, tags)
+                    && has_meta(&instance.node, node_meta)
+                    && !(*passing && instance.is_failing())
+            };
+            let mut found = instances(tables, service, *connect);
+            found.retain(wanted);
+            (index, CatalogBody::Instances(found))
+        }
+        CatalogQuery::NodeChecks(name) => {
+            (marks.checks, CatalogBody::Checks(tables.checks_on(name).cloned().collect()))
+        }
+        CatalogQuery::ServiceChecks(service, meta) => {
+            let checks = service_checks(tables, service, meta);
+            (marks.of_service(service), CatalogBody::Checks(checks))
+        }
+        CatalogQuery::State(state, meta) => {
+            let rows = tables.checks.iter().map(|(_, row)| row);
+            let rows = rows
+                .filter(|row| state == STATE_ANY || row.status.as_str() == state)
+                .filter(|row| meta.is_empty() || node_has(tables, &row.node, meta));
+            let checks = rows.cloned().collect();
+            (index_with(tables, marks.checks, meta), CatalogBody::Checks(checks))
         }
     }
+}
 
-    /// The instances of a service, by node and id.
-    pub fn instances(
-        &self,
-        service: &ServiceName,
-    ) -> impl Iterator<Item = &Arc<ServiceRow>> + use<'_> {
-        self.rows_of(&self.by_service, service)
-    }
-
-    /// The mesh endpoints of a service, by node and id.
-    pub fn endpoints(
-        &self,
-        service: &ServiceName,
-    ) -> impl Iterator<Item = &Arc<ServiceRow>> + use<'_> {
-        self.rows_of(&self.by_connect, service)
-    }
-
-    /// An instance with its node and its checks, as health shows it.
-    pub fn instance(&self, service: &Arc<ServiceRow>) -> Option<Instance> {
-        let node = self.node(&service.node)?.clone();
-        let own = self.checks_of(&service.node, &service.id);
-        let checks = self.checks_of(&service.node, &ServiceId::default()).chain(own);
-        let checks = checks.cloned().collect();
-        Some(Instance { node, service: service.clone(), checks })
-    }
-
-    fn rows_of<'a>(
-        &'a self,
-        index: &'a Set<(ServiceName, NodeName, ServiceId)>,
-        service: &ServiceName,
-    ) -> impl Iterator<Item = &'a Arc<ServiceRow>> + use<'a> {
-        let service = service.folded();
-        let from = (service.clone(), NodeName::default(), ServiceId::default());
-        index
-            .range::<_, (ServiceName, NodeName, ServiceId)>(from..)
-            .take_while(move |(name, _, _)| *name == service)
-            .filter_map(|(_, node, id)| self.services.get(&(node.clone(), id.clone())))
-    }
-
-    fn found(
-        &self,
-        service: &ServiceName,
-        connect: bool,
-    ) -> impl Iterator<Item = Instance> + use<'_> {
-        let index = if connect { &self.by_connect } else { &self.by_service };
-        self.rows_of(index, service).filter_map(|row| self.instance(row))
-    }
-
-    fn names(&self, meta: &BTreeMap<String, String>) -> BTreeMap<ServiceName, Vec<String>> {
-        let mut names: BTreeMap<ServiceName, BTreeSet<&String>> = BTreeMap::new();
-        for (_, row) in self.services.iter() {
-            if meta.is_empty() || self.node_has(&row.node, meta) {
-                let tags = names.entry(row.service.clone()).or_default();
-                tags.extend(row.tags.iter().flatten());
-            }
+fn names(
+    tables: &CatalogTables,
+    meta: &BTreeMap<String, String>,
+) -> BTreeMap<ServiceName, Vec<String>> {
+    let mut names: BTreeMap<ServiceName, BTreeSet<&String>> = BTreeMap::new();
+    for (_, row) in tables.services.iter() {
+        if meta.is_empty() || node_has(tables, &row.node, meta) {
+            let tags = names.entry(row.service.clone()).or_default();
+            tags.extend(row.tags.iter().flatten());
         }
-        let list = |tags: BTreeSet<&String>| tags.into_iter().cloned().collect();
-        names.into_iter().map(|(name, tags)| (name, list(tags))).collect()
     }
+    let list = |tags: BTreeSet<&String>| tags.into_iter().cloned().collect();
+    names.into_iter().map(|(name, tags)| (name, list(tags))).collect()
+}
 
-    fn service_checks(
-        &self,
-        service: &ServiceName,
-        meta: &BTreeMap<String, String>,
-    ) -> Vec<Arc<CheckRow>> {
-        let rows = self.instances(service);
-        let rows = rows.filter(|row| meta.is_empty() || self.node_has(&row.node, meta));
-        let mut checks: Vec<_> =
-            rows.flat_map(|row| self.checks_of(&row.node, &row.id).cloned()).collect();
-        checks.sort_by_cached_key(|check| (check.node.folded(), check.id.clone()));
-        checks
-    }
+fn service_checks(
+    tables: &CatalogTables,
+    service: &ServiceName,
+    meta: &BTreeMap<String, String>,
+) -> Vec<Arc<CheckRow>> {
+    let rows = tables.instances(service);
+    let rows = rows.filter(|row| meta.is_empty() || node_has(tables, &row.node, meta));
+    let mut checks: Vec<_> =
+        rows.flat_map(|row| tables.checks_of(&row.node, &row.id).cloned()).collect();
+    checks.sort_by_cached_key(|check| (check.node.folded(), check.id.clone()));
+    checks
+}
 
-    fn node_has(&self, node: &NodeName, meta: &BTreeMap<String, String>) -> bool {
-        self.node(node).is_some_and(|node| has_meta(node, meta))
-    }
+fn node_has(tables: &CatalogTables, node: &NodeName, meta: &BTreeMap<String, String>) -> bool {
+    tables.node(node).is_some_and(|node| has_meta(node, meta))
+}
 
-    /// A filter on node metadata makes the nodes part of what was read.
-    fn index_with(&self, index: Index, meta: &BTreeMap<String, String>) -> Index {
-        if meta.is_empty() { index } else { index.max(self.marks.nodes) }
+/// A filter on node metadata makes the nodes part of what was read.
+fn index_with(tables: &CatalogTables, index: Index, meta: &BTreeMap<String, String>) -> Index {
+    if meta.is_empty() { index } else { index.max(tables.marks.nodes) }
+}
+fn instances(tables: &CatalogTables, service: &ServiceName, connect: bool) -> Vec<Instance> {
+    if connect {
+        tables.endpoints(service).filter_map(|row| tables.instance(row)).collect()
+    } else {
+        tables.instances(service).filter_map(|row| tables.instance(row)).collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The rows of the catalog: shared, so that an answer holds pointers and copies nothing.
 
 use super::marks::Marks;
+use super::read::Instance;
 use crate::ids::{CheckId, Index, NodeName, ServiceId, ServiceName};
 use crate::table::{Set, Table};
 use serde::{Deserialize, Serialize};
@@ -332,5 +333,43 @@ impl CatalogTables {
             .range::<_, (NodeName, ServiceId, CheckId)>(from..)
             .take_while(move |(name, service, _)| *name == node && *service == id)
             .filter_map(|(name, _, check)| self.checks.get(&(name.clone(), check.clone())))
+    }
+
+    /// The instances of a service, by node and id.
+    pub fn instances(
+        &self,
+        service: &ServiceName,
+    ) -> impl Iterator<Item = &Arc<ServiceRow>> + use<'_> {
+        self.rows_of(&self.by_service, service)
+    }
+
+    /// The mesh endpoints of a service, by node and id.
+    pub fn endpoints(
+        &self,
+        service: &ServiceName,
+    ) -> impl Iterator<Item = &Arc<ServiceRow>> + use<'_> {
+        self.rows_of(&self.by_connect, service)
+    }
+
+    /// An instance with its node and its checks, as health shows it.
+    pub fn instance(&self, service: &Arc<ServiceRow>) -> Option<Instance> {
+        let node = self.node(&service.node)?.clone();
+        let own = self.checks_of(&service.node, &service.id);
+        let checks = self.checks_of(&service.node, &ServiceId::default()).chain(own);
+        let checks = checks.cloned().collect();
+        Some(Instance { node, service: service.clone(), checks })
+    }
+
+    fn rows_of<'a>(
+        &'a self,
+        index: &'a Set<(ServiceName, NodeName, ServiceId)>,
+        service: &ServiceName,
+    ) -> impl Iterator<Item = &'a Arc<ServiceRow>> + use<'a> {
+        let service = service.folded();
+        let from = (service.clone(), NodeName::default(), ServiceId::default());
+        index
+            .range::<_, (ServiceName, NodeName, ServiceId)>(from..)
+            .take_while(move |(name, _, _)| *name == service)
+            .filter_map(|(_, node, id)| self.services.get(&(node.clone(), id.clone())))
     }
 }

@@ -1,5 +1,6 @@
 //! Registration and deregistration. Source: transcripts catalog/*; surface A.3, D.1.
 
+use super::marks::{mark_all_on, mark_checked, mark_instance};
 use super::node::{put_node, remove_node};
 use super::rows::{CheckRow, CheckStatus, NodeRow, ServiceRow};
 use crate::feed::Event;
@@ -169,11 +170,11 @@ pub(crate) fn put_service(
     let row = Arc::new(row);
     let service = row.service.clone();
     catalog.load_service(row.clone());
-    catalog.mark_instance(&row, index, events);
+    mark_instance(catalog, &row, index, events);
     if let Some(old) = old {
         let moved = old.connect_destination() != row.connect_destination();
         if moved || old.service != service {
-            catalog.mark_instance(&old, index, events);
+            mark_instance(catalog, &old, index, events);
         }
         if old.service != service {
             let service = old.service.clone();
@@ -274,7 +275,7 @@ pub(crate) fn remove_service(
         remove_check(tables, node, &check, index, events);
     }
     tables.catalog.unload_service(node, id);
-    tables.catalog.mark_instance(&row, index, events);
+    mark_instance(&mut tables.catalog, &row, index, events);
     events.push(Event::Service {
         node: row.node.clone(),
         id: row.id.clone(),
@@ -316,8 +317,8 @@ fn mark_check(
         removed,
     });
     match instance {
-        Some(instance) => tables.catalog.mark_checked(instance, index, events),
-        None => tables.catalog.mark_all_on(&row.node, index, events),
+        Some(instance) => mark_checked(&mut tables.catalog, instance, index, events),
+        None => mark_all_on(&mut tables.catalog, &row.node, index, events),
     }
 }
 

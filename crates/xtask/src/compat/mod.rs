@@ -187,8 +187,10 @@ fn report(played: &Played, judged: &Numbers, options: &Options) {
         println!("{file:<24} {:>3}/{:<3}{tail}", kept.len(), of_file.len());
         all += of_file.len();
         good += kept.len();
+        let mut said: &[String] = &[];
         for outcome in outcomes.iter().filter(|outcome| of_file.contains(&outcome.number)) {
-            explain(file, outcome, options);
+            explain(file, outcome, said, options);
+            said = &outcome.differences;
         }
     }
     println!(
@@ -198,7 +200,8 @@ fn report(played: &Played, judged: &Numbers, options: &Options) {
     );
 }
 
-fn explain(file: &str, outcome: &Outcome, options: &Options) {
+/// Prints what differed, unless the exchange before said the same.
+fn explain(file: &str, outcome: &Outcome, said: &[String], options: &Options) {
     let Outcome { number, line, title, differences } = outcome;
     let title: String = title.chars().take(TITLE_CHARS_MAX).collect();
     if differences.is_empty() {
@@ -211,6 +214,10 @@ fn explain(file: &str, outcome: &Outcome, options: &Options) {
         return;
     }
     println!("  DIFF {file} {number} (line {line}) {title}");
+    if differences == said {
+        println!("       the same");
+        return;
+    }
     let shown = if options.verbose { usize::MAX } else { DIFFERENCES_SHOWN };
     for difference in differences.iter().take(shown) {
         println!("       {difference}");

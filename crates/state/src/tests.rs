@@ -1,0 +1,359 @@
+//! What must hold across all nouns: no watcher misses a change, no index falls, a snapshot is the
+//! state, and bytes read back as what was written.
+
+use crate::catalog::{
+    CatalogCommand, CatalogQuery, CheckRow, Deregister, KIND_PROXY, NodeRow, Register, ServiceRow,
+};
+use crate::codec::{decode_entry, encode_entry};
+use crate::feed::Event;
+use crate::ids::{Index, Key, LogIndex, NodeName, ServiceName, SessionId};
+use crate::kv::{KvCommand, KvQuery, KvSet};
+use crate::session::{Behavior, SessionCommand, SessionCreate, SessionQuery};
+use crate::system::SystemCommand;
+use crate::txn::{KvOp, TxnCommand, TxnOp, Verb};
+use crate::watch::{Topic, touched};
+use crate::{Command, Entry, Query, Stamp, Store, Visible};
+use bytes::Bytes;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const KEYS: [&str; 5] = ["", "a", "a/b", "a/c", "b"];
+const NODES: [&str; 3] = ["n1", "N2", "n2"];
+const SERVICES: [&str; 2] = ["web", "db"];
+
+fn key() -> impl Strategy<Value = Key> {
+    (0..KEYS.len()).prop_map(|n| Key::from(KEYS[n]))
+}
+
+fn node_name() -> impl Strategy<Value = NodeName> {
+    (0..NODES.len()).prop_map(|n| NODES[n].into())
+}
+
+fn service_name() -> impl Strategy<Value = ServiceName> {
+    (0..SERVICES.len()).prop_map(|n| SERVICES[n].into())
+}
+
+fn session() -> impl Strategy<Value = SessionId> + Clone {
+    (1..4_u128).prop_map(|n| SessionId(uuid::Uuid::from_u128(n)))
+}
+
+fn meta() -> impl Strategy<Value = Option<BTreeMap<String, String>>> {
+    option::of(any::<bool>().prop_map(|one| {
+        BTreeMap::from([("rack".to_owned(), if one { "1" } else { "2" }.to_owned())])
+    }))
+}
+
+fn kv_set() -> impl Strategy<Value = KvSet> {
+    (key(), 0..3_u8, 0..2_u64).prop_map(|(key, value, flags)| KvSet {
+        key,
+        value: Bytes::from(vec![value; usize::from(value)]),
+        flags,
+    })
+}
+
+fn kv_command() -> impl Strategy<Value = KvCommand> {
+    let index = (0..30_u64).prop_map(Index);
+    let holder = session().prop_map(|id| id.to_string());
+    prop_oneof![
+        3 => kv_set().prop_map(KvCommand::Set),
+        1 => (kv_set(), index.clone()).prop_map(|(set, index)| KvCommand::Cas(set, index)),
+        2 => (kv_set(), holder.clone()).prop_map(|(set, id)| KvCommand::Lock(set, id)),
+        1 => (kv_set(), holder).prop_map(|(set, id)| KvCommand::Unlock(set, id)),
+        2 => key().prop_map(KvCommand::Delete),
+        1 => (key(), index).prop_map(|(key, index)| KvCommand::DeleteCas(key, index)),
+        1 => key().prop_map(KvCommand::DeleteTree),
+    ]
+}
+
+fn session_command() -> impl Strategy<Value = SessionCommand> {
+    let create = (session(), node_name(), any::<bool>(), any::<bool>());
+    prop_oneof![
+        3 => create.prop_map(|(id, node, delete, check)| SessionCommand::Create(SessionCreate {
+            id,
+            name: String::new(),
+            node,
+            lock_delay_ns: 1,
+            behavior: if delete { Behavior::Delete } else { Behavior::Release },
+            ttl: String::new(),
+            ttl_ms: 0,
+            node_checks: if check { vec!["c0".into()] } else { Vec::new() },
+            service_checks: None,
+        })),
+        1 => session().prop_map(SessionCommand::Destroy),
+    ]
+}
+
+fn node_row() -> impl Strategy<Value = NodeRow> {
+    (node_name(), 0..3_u8, 0..2_u8, meta()).prop_map(|(node, id, address, meta)| NodeRow {
+        id: if id == 0 { String::new() } else { format!("id-{id}") },
+        node,
+        address: address.to_string(),
+        datacenter: "dc1".to_owned(),
+        tagged_addresses: None,
+        meta,
+        locality: None,
+        create_index: Index(0),
+        modify_index: Index(0),
+    })
+}
+
+fn service_row() -> impl Strategy<Value = ServiceRow> {
+    let row = (0..3_u8, service_name(), 0..3_i64, 0..3_u8, vec(any::<bool>(), 0..2));
+    row.prop_map(|(id, service, port, mesh, tags)| ServiceRow {
+        id: format!("s{id}").into(),
+        service,
+        port,
+        kind: if mesh == 1 { KIND_PROXY.to_owned() } else { String::new() },
+        proxy_destination: if mesh == 1 { "db".into() } else { ServiceName::default() },
+        connect_native: mesh == 2,
+        tags: Some(tags.iter().map(ToString::to_string).collect()),
+        ..ServiceRow::default()
+    })
+}
+
+fn check_row() -> impl Strategy<Value = CheckRow> {
+    let row = (0..3_u8, option::of(0..3_u8), 0..4_u8, 0..2_u8);
+    row.prop_map(|(id, service, status, output)| CheckRow {
+        node: NodeName::default(),
+        id: if id == 2 { "serfHealth".into() } else { format!("c{id}").into() },
+        name: String::new(),
+        status: ["passing", "warning", "critical", "purple"][usize::from(status)].into(),
+        notes: String::new(),
+        output: output.to_string(),
+        service_id: service.map(|id| format!("s{id}")).unwrap_or_default().into(),
+        service_name: ServiceName::default(),
+        service_tags: None,
+        kind: String::new(),
+        interval: String::new(),
+        timeout: String::new(),
+        exposed_port: 0,
+        definition: Arc::from(""),
+        create_index: Index(0),
+        modify_index: Index(0),
+    })
+}
+
+fn catalog_command() -> impl Strategy<Value = CatalogCommand> {
+    let register = (node_row(), any::<bool>(), option::of(service_row()), vec(check_row(), 0..3))
+        .prop_map(|(node, skip_node_update, service, checks)| {
+            let register = Register { node, skip_node_update, service, checks };
+            CatalogCommand::Register(Box::new(register))
+        });
+    let deregister = (node_name(), option::of(0..3_u8), option::of(0..3_u8)).prop_map(
+        |(node, service, check)| {
+            CatalogCommand::Deregister(Deregister {
+                node,
+                service_id: service.map(|id| format!("s{id}").into()),
+                check_id: check.map(|id| format!("c{id}").into()),
+            })
+        },
+    );
+    let one = prop_oneof![3 => register, 1 => deregister].boxed();
+    prop_oneof![
+        4 => one.clone(),
+        1 => vec(one, 0..3).prop_map(CatalogCommand::Batch),
+    ]
+}
+
+fn txn_op() -> impl Strategy<Value = TxnOp> {
+    let verb = prop_oneof![
+        Just(Verb::Get),
+        Just(Verb::Set),
+        Just(Verb::Cas),
+        Just(Verb::Delete),
+        Just(Verb::DeleteCas)
+    ];
+    prop_oneof![
+        kv_set().prop_map(|set| TxnOp::Kv(KvOp::Set(set))),
+        key().prop_map(|key| TxnOp::Kv(KvOp::DeleteTree(key))),
+        (verb.clone(), node_row()).prop_map(|(verb, row)| TxnOp::Node(verb, Box::new(row))),
+        (verb.clone(), node_name(), service_row()).prop_map(|(verb, node, row)| TxnOp::Service(
+            verb,
+            node,
+            Box::new(row)
+        )),
+        (verb, node_name(), check_row()).prop_map(|(verb, node, mut row)| {
+            row.node = node;
+            TxnOp::Check(verb, Box::new(row))
+        }),
+    ]
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        5 => kv_command().prop_map(Command::Kv),
+        3 => session_command().prop_map(Command::Session),
+        8 => catalog_command().prop_map(Command::Catalog),
+        3 => vec(txn_op(), 0..4).prop_map(|ops| Command::Txn(TxnCommand { ops })),
+        1 => (0..40_u64)
+            .prop_map(|index| Command::System(SystemCommand::ReapTombstones(Index(index)))),
+    ]
+}
+
+/// Reads of every kind over the small world of the commands above.
+fn queries() -> Vec<Query> {
+    let racks = [BTreeMap::new(), BTreeMap::from([("rack".to_owned(), "1".to_owned())])];
+    let mut all = vec![Query::Session(SessionQuery::List)];
+    for key in KEYS.map(Key::from) {
+        all.push(Query::Kv(KvQuery::Get(key.clone())));
+        all.push(Query::Kv(KvQuery::List(key.clone())));
+        all.push(Query::Kv(KvQuery::Keys { prefix: key, separator: b"/".to_vec() }));
+    }
+    for node in NODES.map(NodeName::from) {
+        all.push(Query::Session(SessionQuery::Node(node.clone())));
+        all.push(Query::Catalog(CatalogQuery::Node(node.clone())));
+        all.push(Query::Catalog(CatalogQuery::NodeChecks(node)));
+    }
+    for meta in racks {
+        all.push(Query::Catalog(CatalogQuery::Nodes(meta.clone())));
+        all.push(Query::Catalog(CatalogQuery::Services(meta.clone())));
+        for state in ["any", "critical", "purple"] {
+            all.push(Query::Catalog(CatalogQuery::State(state.to_owned(), meta.clone())));
+        }
+        for service in SERVICES.map(ServiceName::from) {
+            let checks = CatalogQuery::ServiceChecks(service.clone(), meta.clone());
+            all.push(Query::Catalog(checks));
+            for (passing, connect) in [(false, false), (true, false), (false, true)] {
+                all.push(Query::Catalog(CatalogQuery::Service {
+                    service: service.clone(),
+                    tags: Vec::new(),
+                    node_meta: meta.clone(),
+                    passing,
+                    connect,
+                }));
+            }
+        }
+    }
+    all
+}
+
+/// A store after a leader's first entry, as every real one is: index 1 means "nothing yet".
+fn fresh() -> Store {
+    let mut store = Store::default();
+    store.skip(LogIndex(1));
+    store
+}
+
+fn answer(store: &Store, query: &Query) -> (Index, String) {
+    let answer = store.view().answer(query, &Visible::All);
+    (answer.index, format!("{:?}", answer.body))
+}
+
+fn apply(store: &mut Store, command: Command) -> Vec<Event> {
+    let at = LogIndex(store.at().0 + 1);
+    store.apply(&Entry { at, stamp: Stamp::default(), command }).events
+}
+
+/// True if one of the events ends the query's wait.
+fn wakes(events: &[Event], query: &Query) -> bool {
+    let topics = query.topics();
+    let covers = |topic: &Topic, woken: &Topic| match (topic, woken) {
+        (Topic::KvPrefix(prefix), Topic::KvKey(key)) => {
+            key.as_bytes().starts_with(prefix.as_bytes())
+        }
+        _ => topic == woken,
+    };
+    let mut found = false;
+    for event in events {
+        touched(event, |woken| found |= topics.iter().any(|topic| covers(topic, &woken)));
+    }
+    found
+}
+
+fn restored(store: &Store) -> Store {
+    let records: Vec<Vec<u8>> = store.view().records().collect();
+    Store::restore(records.iter().map(Vec::as_slice)).expect("a snapshot restores")
+}
+
+proptest! {
+    #[test]
+    fn no_change_is_missed_and_no_index_falls(commands in vec(command(), 0..60)) {
+        let queries = queries();
+        let mut store = fresh();
+        for command in commands {
+            let before: Vec<_> = queries.iter().map(|query| answer(&store, query)).collect();
+            let events = apply(&mut store, command.clone());
+            for (query, (index, body)) in queries.iter().zip(before) {
+                let (new_index, new_body) = answer(&store, query);
+                prop_assert!(new_index >= index, "{query:?} fell after {command:?}");
+                if new_body != body {
+                    prop_assert!(new_index > index, "{query:?} stood still after {command:?}");
+                    prop_assert!(wakes(&events, query), "{query:?} missed {command:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_snapshot_holds_the_whole_state(
+        commands in vec(command(), 0..60),
+        after in vec(command(), 0..10),
+    ) {
+        let mut store = fresh();
+        for command in commands {
+            apply(&mut store, command);
+        }
+        let mut copy = restored(&store);
+        for command in after {
+            prop_assert_eq!(copy.at(), store.at());
+            prop_assert_eq!(copy.chain(), store.chain());
+            for query in queries() {
+                prop_assert_eq!(answer(&copy, &query), answer(&store, &query));
+            }
+            prop_assert_eq!(apply(&mut copy, command.clone()), apply(&mut store, command));
+        }
+        prop_assert_eq!(copy.chain(), store.chain());
+    }
+
+    #[test]
+    fn an_entry_reads_back_as_it_was_written(command in command()) {
+        let stamp = Stamp::default();
+        let bytes = encode_entry(&stamp, &command);
+        prop_assert_eq!(decode_entry(&bytes), Ok((stamp, command)));
+    }
+
+    #[test]
+    fn bytes_that_are_no_entry_are_refused_in_peace(
+        command in command(),
+        noise in vec(any::<u8>(), 0..100),
+        at in any::<prop::sample::Index>(),
+        bit in 0..8_u32,
+    ) {
+        let _ = decode_entry(&noise);
+        let mut bytes = encode_entry(&Stamp::default(), &command).to_vec();
+        let at = at.index(bytes.len());
+        bytes[at] ^= 1 << bit;
+        if let Ok((_, command)) = decode_entry(&bytes) {
+            apply(&mut Store::default(), command);
+        }
+        bytes.truncate(at);
+        prop_assert!(decode_entry(&bytes).is_err(), "an entry that is cut short");
+    }
+
+    #[test]
+    fn bytes_that_are_no_snapshot_are_refused_in_peace(
+        commands in vec(command(), 0..20),
+        noise in vec(any::<u8>(), 0..100),
+        at in any::<prop::sample::Index>(),
+        bit in 0..8_u32,
+    ) {
+        let _ = Store::restore(std::iter::once(noise.as_slice()));
+        let mut store = fresh();
+        for command in commands {
+            apply(&mut store, command);
+        }
+        let mut bytes: Vec<u8> = store.view().records().flatten().collect();
+        let at = at.index(bytes.len());
+        bytes[at] ^= 1 << bit;
+        if let Ok(damaged) = Store::restore(std::iter::once(bytes.as_slice())) {
+            for query in queries() {
+                answer(&damaged, &query);
+            }
+        }
+        bytes.truncate(at);
+        prop_assert!(Store::restore(std::iter::once(bytes.as_slice())).is_err());
+    }
+}

@@ -1,0 +1,67 @@
+//! `catalog services`: their names, perhaps with tags, perhaps of one node.
+
+use std::collections::BTreeMap;
+
+use tribune_client::{Client, Error};
+
+use super::{no_words, read};
+use crate::cli::base::output::table;
+use crate::cli::base::{Api, Command, Console, Failure, Flag, Parsed, Run};
+
+pub(crate) const COMMAND: Command = Command {
+    name: "catalog services",
+    synopsis: "Lists the services",
+    arguments: "[options]",
+    help: "
+Lists the services of the catalog, or those of one node.
+
+    $ {program} catalog services -tags
+    $ {program} catalog services -node=node1
+",
+    flags: &[
+        Flag::text("node", "Only services of this node, by name or id."),
+        Flag::map("node-meta", "Only services of nodes with this metadata; may be given again."),
+        Flag::bool("tags", "Show each service's tags."),
+    ],
+    api: Api::Servers,
+    run: Run::Flags(run),
+};
+
+fn run(console: &mut Console, flags: &Parsed) -> Result<(), Failure> {
+    no_words(flags)?;
+    let client = console.client(flags)?;
+    let services = console
+        .wait(find(&client, flags))?
+        .map_err(|error| Failure::text(format!("Error listing services: {error}")))?;
+    if services.is_empty() {
+        console.error("No services match the given query - try expanding your search.");
+        return Ok(());
+    }
+    let rows: Vec<_> = services
+        .into_iter()
+        .map(
+            |(name, tags)| if flags.bool("tags") { vec![name, tags.join(",")] } else { vec![name] },
+        )
+        .collect();
+    console.print(&table(&rows));
+    Ok(())
+}
+
+async fn find(client: &Client, flags: &Parsed) -> Result<BTreeMap<String, Vec<String>>, Error> {
+    let node = flags.text_or("node", "");
+    let mut services: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    if node.is_empty() {
+        services = read(client.catalog().services(), flags).await?;
+    } else {
+        let found = read(client.catalog().node(node), flags).await?;
+        for service in found.services.unwrap_or_default() {
+            let tags = services.entry(service.service).or_default();
+            tags.extend(service.tags.unwrap_or_default());
+        }
+    }
+    for tags in services.values_mut() {
+        tags.sort();
+        tags.dedup();
+    }
+    Ok(services)
+}
