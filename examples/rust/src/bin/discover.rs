@@ -1,0 +1,34 @@
+//! Finds a healthy instance of a service and calls it, as soon as there is one.
+//!
+//! `cargo run -p tribune-examples --bin discover -- [service]`
+
+#![forbid(unsafe_code)]
+
+use std::error::Error;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tribune_client::{Client, health};
+
+/// How long to wait for an instance.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let service = std::env::args().nth(1).unwrap_or_else(|| "my-service".to_string());
+    let client = Client::from_env()?;
+    let address = timeout(PATIENCE, first_healthy(&client, &service)).await??;
+    let answer = tribune_examples::call(&address).await?;
+    println!("{address} says {answer:?}");
+    Ok(())
+}
+
+/// The watch answers at once with what is there, and again when that changes.
+async fn first_healthy(client: &Client, service: &str) -> Result<String, tribune_client::Error> {
+    let mut instances = client.health().passing(service).watch();
+    loop {
+        if let Some(instance) = instances.next().await?.value.first() {
+            return Ok(health::address(instance));
+        }
+    }
+}
