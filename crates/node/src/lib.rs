@@ -3,6 +3,7 @@
 //! It decides nothing that the replica or the edge could decide.
 
 mod blocking;
+pub mod ca;
 pub mod clock;
 pub mod cluster;
 pub mod disk;

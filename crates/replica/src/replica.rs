@@ -37,8 +37,8 @@ pub struct ReplicaConfig {
     pub snapshot_bytes: u64,
     /// What this server registers of itself while it leads; none in tests that need none.
     pub own: Option<Register>,
-    /// The certificate authority's first root, if the cluster has none.
-    pub first_root: Option<CaRoot>,
+    /// The cluster's name and the certificate authority's first root, if it has none yet.
+    pub first: Option<(uuid::Uuid, CaRoot)>,
     /// The seed of every random choice.
     pub seed: u64,
     /// A fault planted by tests; none in a real server.
@@ -223,19 +223,16 @@ impl Replica {
         self.volatile.sessions.early = self.config.bug == Some(Bug::EarlyExpiry);
         self.tombstones = Tombstones::default();
         let view = self.apply.view().clone();
-        if view.system().cluster_id.is_nil() {
-            let id = self.admit.uuid();
-            self.chore(Command::System(SystemCommand::ClusterId(id)), 0);
-        }
         if view.connect().roots().is_empty()
-            && let Some(root) = self.config.first_root.clone()
+            && let Some((id, root)) = self.config.first.clone()
         {
+            self.chore(Command::System(SystemCommand::ClusterId(id)), 0);
             self.chore(Command::Connect(ConnectCommand::InitialRoot(Box::new(root))), 0);
         }
-        if let Some(own) = &self.config.own
-            && let Some(command) = reconcile::own_registration(&view, own)
-        {
-            self.chore(command, 0);
+        if let Some(own) = &self.config.own {
+            for command in reconcile::own_registration(&view, own) {
+                self.chore(command, 0);
+            }
         }
     }
 

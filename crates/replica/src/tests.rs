@@ -29,7 +29,7 @@ fn config() -> ReplicaConfig {
         snapshot_entries: 1000,
         snapshot_bytes: 1 << 30,
         own: None,
-        first_root: None,
+        first: None,
         seed: 1,
         bug: None,
     }

@@ -30,8 +30,8 @@ pub struct ServerConfig {
     pub member: Member,
     /// What it registers of itself.
     pub own: Register,
-    /// The certificate authority's first root, if the cluster has none.
-    pub first_root: Option<CaRoot>,
+    /// The cluster's name and the certificate authority's first root, if it has none yet.
+    pub first: Option<(uuid::Uuid, CaRoot)>,
     /// Entries after which a snapshot is written.
     pub snapshot_entries: u64,
     /// How long a request waits for a leader.
@@ -215,7 +215,7 @@ fn replica<D: Disk>(
         snapshot_entries: config.snapshot_entries,
         snapshot_bytes: SNAPSHOT_BYTES,
         own: Some(config.own.clone()),
-        first_root: config.first_root.clone(),
+        first: config.first.clone(),
         seed: random_u64(),
         bug: None,
     };

@@ -31,7 +31,7 @@ fn config() -> ServerConfig {
             tags: std::collections::BTreeMap::new(),
         },
         own: Register { node, skip_node_update: false, service: None, checks: Vec::new() },
-        first_root: None,
+        first: None,
         snapshot_entries: 100,
         hold: Duration::from_secs(7),
     }

@@ -5,8 +5,12 @@
 use tribune_state::catalog::{CatalogCommand, Register};
 use tribune_state::{Command, View};
 
-/// The command that brings the catalog in line with what this server is; none if it is so.
-pub(crate) fn own_registration(view: &View, own: &Register) -> Option<Command> {
+/// The commands that bring the catalog in line with what this server is; none if it is so.
+///
+/// A new node is registered by its name first, then with all it says of itself, as a server of
+/// Consul's and its agent do one after the other: clients see its modify index past its create
+/// index (transcript catalog/basic).
+pub(crate) fn own_registration(view: &View, own: &Register) -> Vec<Command> {
     let catalog = view.catalog();
     let node = catalog.node(&own.node.node);
     let node_same = node.is_some_and(|row| {
@@ -24,7 +28,18 @@ pub(crate) fn own_registration(view: &View, own: &Register) -> Option<Command> {
         catalog.check(&own.node.node, &check.id).is_some_and(|row| row.status == check.status)
     });
     if node_same && service_same && checks_same {
-        return None;
+        return Vec::new();
     }
-    Some(Command::Catalog(CatalogCommand::Register(Box::new(own.clone()))))
+    if node.is_some() {
+        return vec![register(own.clone())];
+    }
+    let mut bare = own.clone();
+    bare.node.meta = None;
+    bare.node.tagged_addresses = None;
+    let full = Register { service: None, checks: Vec::new(), ..own.clone() };
+    vec![register(bare), register(full)]
+}
+
+fn register(register: Register) -> Command {
+    Command::Catalog(CatalogCommand::Register(Box::new(register)))
 }
