@@ -1,1 +1,3 @@
-//! Placeholder of the crate; its modules follow.
+//! The front doors and probes of one agent: configuration, HTTP, DNS.
+
+pub mod config;

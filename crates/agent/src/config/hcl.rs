@@ -1,0 +1,506 @@
+//! HCL, version 1, to the generic tree: the language of configuration files as people write them
+//! (two attributes on a line, quoted keys, repeated and labelled blocks, heredocs). Not HCL 2: no
+//! expressions; `${...}` stays as it is written. A text that opens with a brace is read as JSON.
+//! Invariant: never panics and never recurses deeper than DEPTH_MAX.
+
+use super::json;
+use super::value::{Cursor, DEPTH_MAX, Data, Member, Position, SyntaxError, Value};
+
+/// Parses one document to an object.
+///
+/// # Errors
+/// The first place where the text is not HCL.
+pub fn parse(text: &str) -> Result<Value, SyntaxError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if text.trim_start().starts_with('{') {
+        return json::parse(text);
+    }
+    let mut parser = Parser { cursor: Cursor::new(text) };
+    let members = parser.members(0, true)?;
+    Ok(Value { position: Position::START, data: Data::Object(members) })
+}
+
+struct Parser<'a> {
+    cursor: Cursor<'a>,
+}
+
+impl Parser<'_> {
+    /// The attributes and blocks up to the closing brace, or up to the end when at the root.
+    fn members(&mut self, depth: usize, at_root: bool) -> Result<Vec<Member>, SyntaxError> {
+        if depth > DEPTH_MAX {
+            return Err(self.cursor.error(format!("nested deeper than {DEPTH_MAX}")));
+        }
+        let mut members = Vec::new();
+        loop {
+            self.skip_blanks()?;
+            match self.cursor.peek() {
+                None if at_root => return Ok(members),
+                None => return Err(self.cursor.error("object expected closing RBRACE got: EOF")),
+                Some('}') if !at_root => {
+                    self.cursor.next();
+                    return Ok(members);
+                }
+                Some(_) => members.push(self.member(depth)?),
+            }
+            self.skip_blanks()?;
+            if !at_root {
+                self.cursor.eat(",");
+            }
+        }
+    }
+
+    fn member(&mut self, depth: usize) -> Result<Member, SyntaxError> {
+        let mut keys: Vec<(String, Position)> = Vec::new();
+        let value = loop {
+            self.skip_blanks()?;
+            let position = self.cursor.position();
+            match self.cursor.peek() {
+                Some('=') if keys.len() == 1 => {
+                    self.cursor.next();
+                    break self.value(depth + 1)?;
+                }
+                Some('=') if keys.len() > 1 => {
+                    return Err(self.cursor.error("nested object expected: LBRACE got: ASSIGN"));
+                }
+                Some('{') if !keys.is_empty() => {
+                    self.cursor.next();
+                    let data = Data::Object(self.members(depth + 1, false)?);
+                    break Value { position, data };
+                }
+                Some('"') => keys.push((self.string()?, position)),
+                Some(c) if is_word_start(c) => keys.push((self.word(), position)),
+                _ => return Err(self.key_error(&keys)),
+            }
+            if keys.len() > DEPTH_MAX {
+                return Err(self.cursor.error(format!("more than {DEPTH_MAX} labels")));
+            }
+        };
+        Ok(nest(keys, value))
+    }
+
+    fn key_error(&self, keys: &[(String, Position)]) -> SyntaxError {
+        if keys.is_empty() {
+            let found = self.cursor.peek().map_or("EOF".to_owned(), |c| c.escape_debug().collect());
+            return self.cursor.error(format!("expected: IDENT | STRING got: {found}"));
+        }
+        let words: Vec<&str> = keys.iter().map(|(key, _)| key.as_str()).collect();
+        self.cursor.error(format!(
+            "key '{}' expected start of object ('{{') or assignment ('=')",
+            words.join(" ")
+        ))
+    }
+
+    fn value(&mut self, depth: usize) -> Result<Value, SyntaxError> {
+        if depth > DEPTH_MAX {
+            return Err(self.cursor.error(format!("nested deeper than {DEPTH_MAX}")));
+        }
+        self.skip_blanks()?;
+        let position = self.cursor.position();
+        let data = match self.cursor.peek() {
+            Some('"') => Data::Text(self.string()?),
+            Some('{') => {
+                self.cursor.next();
+                Data::Object(self.members(depth + 1, false)?)
+            }
+            Some('[') => self.list(depth)?,
+            Some('<') => Data::Text(self.heredoc()?),
+            Some('-' | '0'..='9') => self.number()?,
+            Some(c) if is_word_start(c) => match self.word().as_str() {
+                "true" => Data::Bool(true),
+                "false" => Data::Bool(false),
+                word => {
+                    let message = format!("Unknown token: {position} IDENT {word}");
+                    return Err(SyntaxError { position, message });
+                }
+            },
+            Some(c) => {
+                let message = format!("Unknown token: {position} {}", c.escape_debug());
+                return Err(SyntaxError { position, message });
+            }
+            None => {
+                let message = format!("Unknown token: {position} EOF");
+                return Err(SyntaxError { position, message });
+            }
+        };
+        Ok(Value { position, data })
+    }
+
+    fn list(&mut self, depth: usize) -> Result<Data, SyntaxError> {
+        self.cursor.next();
+        let mut items = Vec::new();
+        loop {
+            self.skip_blanks()?;
+            if self.cursor.eat("]") {
+                return Ok(Data::List(items));
+            }
+            if self.cursor.peek().is_none() {
+                return Err(self.list_error());
+            }
+            items.push(self.value(depth + 1)?);
+            self.skip_blanks()?;
+            if !self.cursor.eat(",") && self.cursor.peek() != Some(']') {
+                return Err(self.list_error());
+            }
+        }
+    }
+
+    fn list_error(&self) -> SyntaxError {
+        let found = self.cursor.peek().map_or("EOF".to_owned(), |c| c.escape_debug().collect());
+        let message = format!("error parsing list, expected comma or list end, got: {found}");
+        self.cursor.error(message)
+    }
+
+    fn word(&mut self) -> String {
+        self.cursor.take_while(is_word_part).to_owned()
+    }
+
+    /// A quoted string. Between `${` and its brace nothing is an escape and quotes do not end it.
+    fn string(&mut self) -> Result<String, SyntaxError> {
+        self.cursor.next();
+        let mut text = String::new();
+        let mut braces = 0usize;
+        loop {
+            if braces == 0 && self.cursor.eat("${") {
+                text.push_str("${");
+                braces = 1;
+                continue;
+            }
+            match self.cursor.peek() {
+                None => return Err(self.cursor.error("literal not terminated")),
+                Some('\n') if braces == 0 => {
+                    return Err(self.cursor.error("literal not terminated"));
+                }
+                Some('"') if braces == 0 => {
+                    self.cursor.next();
+                    return Ok(text);
+                }
+                Some('\\') if braces == 0 => {
+                    self.cursor.next();
+                    text.push(self.escape()?);
+                }
+                Some(c) => {
+                    match c {
+                        '{' if braces > 0 => braces += 1,
+                        '}' if braces > 0 => braces -= 1,
+                        _ => {}
+                    }
+                    self.cursor.next();
+                    text.push(c);
+                }
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<char, SyntaxError> {
+        let illegal = self.cursor.error("illegal char escape");
+        match self.cursor.peek() {
+            Some('0'..='7') => return self.coded(8, 3).ok_or(illegal),
+            Some(kind @ ('x' | 'u' | 'U')) => {
+                self.cursor.next();
+                let digits = match kind {
+                    'x' => 2,
+                    'u' => 4,
+                    _ => 8,
+                };
+                return self.coded(16, digits).ok_or(illegal);
+            }
+            _ => {}
+        }
+        let plain = match self.cursor.next() {
+            Some('a') => '\u{7}',
+            Some('b') => '\u{8}',
+            Some('f') => '\u{c}',
+            Some('n') => '\n',
+            Some('r') => '\r',
+            Some('t') => '\t',
+            Some('v') => '\u{b}',
+            Some(c @ ('\\' | '"')) => c,
+            _ => return Err(illegal),
+        };
+        Ok(plain)
+    }
+
+    fn coded(&mut self, radix: u32, digits: usize) -> Option<char> {
+        let mut code = 0u32;
+        for _ in 0..digits {
+            let digit = self.cursor.peek()?.to_digit(radix)?;
+            code = code.checked_mul(radix)?.checked_add(digit)?;
+            self.cursor.next();
+        }
+        char::from_u32(code)
+    }
+
+    /// `<<EOF` keeps its lines as they are, `<<-EOF` drops the indentation they share.
+    fn heredoc(&mut self) -> Result<String, SyntaxError> {
+        if !self.cursor.eat("<<") {
+            return Err(self.cursor.error("heredoc expected second '<'"));
+        }
+        let indented = self.cursor.eat("-");
+        let anchor = self.word();
+        self.cursor.eat("\r");
+        if anchor.is_empty() || !self.cursor.eat("\n") {
+            return Err(self.cursor.error("invalid characters in heredoc anchor"));
+        }
+        let mut lines: Vec<&str> = Vec::new();
+        loop {
+            let line = self.cursor.take_while(|c| c != '\n');
+            if line.trim() == anchor {
+                // The line end stays: it separates this attribute from the next one.
+                let shared = if indented { shared_indentation(&lines, line) } else { 0 };
+                let rest = |line: &&str| format!("{}\n", line.get(shared..).unwrap_or(""));
+                return Ok(lines.iter().map(rest).collect());
+            }
+            lines.push(line);
+            if !self.cursor.eat("\n") {
+                return Err(self.cursor.error("heredoc not terminated"));
+            }
+        }
+    }
+
+    fn number(&mut self) -> Result<Data, SyntaxError> {
+        let position = self.cursor.position();
+        let mut text = self.cursor.take_while(|c| is_word_part(c) || c == '+').to_owned();
+        let digits = text.strip_prefix('-').unwrap_or(&text).to_ascii_lowercase();
+        let sign = if text.starts_with('-') { "-" } else { "" };
+        let based = |digits: &str, radix| {
+            i64::from_str_radix(&format!("{sign}{digits}"), radix).ok().map(Data::Int)
+        };
+        let all_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
+        let number = match digits.strip_prefix("0x") {
+            Some(hex) if hex.starts_with(|c: char| c.is_ascii_hexdigit()) => based(hex, 16),
+            Some(_) => None,
+            None if digits.starts_with('0') && digits.len() > 1 && all_digits => based(&digits, 8),
+            None if digits.starts_with(|c: char| c.is_ascii_digit()) => {
+                text.make_ascii_lowercase();
+                json::number_data(&text, !all_digits)
+            }
+            None => None,
+        };
+        number.ok_or_else(|| SyntaxError { position, message: format!("illegal number {text:?}") })
+    }
+
+    fn skip_blanks(&mut self) -> Result<(), SyntaxError> {
+        loop {
+            self.cursor.take_while(char::is_whitespace);
+            if self.cursor.rest().starts_with('#') || self.cursor.rest().starts_with("//") {
+                self.cursor.take_while(|c| c != '\n');
+            } else if self.cursor.rest().starts_with("/*") {
+                let start = self.cursor.position();
+                self.cursor.skip(2);
+                while !self.cursor.eat("*/") {
+                    if self.cursor.next().is_none() {
+                        let message = "comment not terminated".to_owned();
+                        return Err(SyntaxError { position: start, message });
+                    }
+                }
+            } else {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// `a "b" { .. }` is the member `a` holding an object whose member is `b`.
+fn nest(mut keys: Vec<(String, Position)>, mut value: Value) -> Member {
+    while keys.len() > 1
+        && let Some((key, position)) = keys.pop()
+    {
+        let data = Data::Object(vec![Member { key, position, value }]);
+        value = Value { position, data };
+    }
+    let (key, position) = keys.pop().unwrap_or((String::new(), value.position));
+    Member { key, position, value }
+}
+
+fn shared_indentation(lines: &[&str], closing: &str) -> usize {
+    lines
+        .iter()
+        .filter(|line| !line.trim().is_empty())
+        .chain([&closing])
+        .map(|line| line.len() - line.trim_start_matches([' ', '\t']).len())
+        .chain(lines.iter().filter(|line| line.trim().is_empty()).map(|line| line.len()))
+        .min()
+        .unwrap_or(0)
+}
+
+fn is_word_start(c: char) -> bool {
+    c.is_alphabetic() || c == '_'
+}
+
+fn is_word_part(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '-' | '.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::value::testing::unplaced;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn check(hcl: &str, json: &str) {
+        let tree = parse(hcl).unwrap_or_else(|error| panic!("{hcl}: {error:?}"));
+        assert_eq!(unplaced(&tree), unplaced(&json::parse(json).unwrap()), "{hcl}");
+    }
+
+    #[test]
+    fn documents_say_the_same_as_their_json() {
+        let cases = [
+            ("", "{}"),
+            ("a = 1 b = true", r#"{"a":1,"b":true}"#),
+            ("\"a b\" = \"c\"", r#"{"a b":"c"}"#),
+            ("a { b = 1, c = -2 }", r#"{"a":{"b":1,"c":-2}}"#),
+            ("a = { b { } }", r#"{"a":{"b":{}}}"#),
+            ("a \"x\" \"y\" { b = 1 }", r#"{"a":{"x":{"y":{"b":1}}}}"#),
+            ("a = [1, \"two\", { c = 3 },]", r#"{"a":[1,"two",{"c":3}]}"#),
+            ("a = []\n", r#"{"a":[]}"#),
+            ("# one\na = 1 // two\n/* three\n */ b = 2", r#"{"a":1,"b":2}"#),
+            ("a = 0x1F b = 017 c = 1.5 d = 1e3 e = -0", r#"{"a":31,"b":15,"c":1.5,"d":1e3,"e":0}"#),
+            (r#"a = "q\"\n\t\\ \u00e9 \x41 \101""#, r#"{"a":"q\"\n\t\\ é A A"}"#),
+            (r#"a = "${ f("x\n") } {y}""#, r#"{"a":"${ f(\"x\\n\") } {y}"}"#),
+            ("a = <<EOF\n  one\n\n two\nEOF\nb = 1", r#"{"a":"  one\n\n two\n","b":1}"#),
+            ("a = <<-EOF\n    one\n      two\n    EOF\n", r#"{"a":"one\n  two\n"}"#),
+            ("a = <<-EOF\n  one\n    EOF\n", r#"{"a":"one\n"}"#),
+            ("a = <<-EOF\n b\n\u{a0}\n EOF\n", r#"{"a":"b\n\n"}"#),
+            ("dotted.key-1_x = 1", r#"{"dotted.key-1_x":1}"#),
+            ("{\"a\": [null]}", r#"{"a":[null]}"#),
+            ("\u{feff}a = 1", r#"{"a":1}"#),
+        ];
+        for (hcl, json) in cases {
+            check(hcl, json);
+        }
+    }
+
+    #[test]
+    fn repeated_blocks_stay_repeated() {
+        check("s { a = 1 }\ns { a = 2 }", r#"{"s":{"a":1},"s":{"a":2}}"#);
+    }
+
+    #[test]
+    fn every_part_knows_its_place() {
+        let tree = parse("a = 1\n  b \"l\" {\n\tc = [2,\n 3] }").unwrap();
+        insta::assert_debug_snapshot!(places(&tree, ""), @r#"
+        [
+            "a key 1:1 value 1:5",
+            "b key 2:3 value 2:5",
+            "b.l key 2:5 value 2:9",
+            "b.l.c key 3:2 value 3:6",
+            "b.l.c[0] 3:7",
+            "b.l.c[1] 4:2",
+        ]
+        "#);
+    }
+
+    fn places(value: &Value, path: &str) -> Vec<String> {
+        match &value.data {
+            Data::Object(members) => members
+                .iter()
+                .flat_map(|m| {
+                    let dot = if path.is_empty() { "" } else { "." };
+                    let path = format!("{path}{dot}{}", m.key);
+                    let own = format!("{path} key {} value {}", m.position, m.value.position);
+                    [own].into_iter().chain(places(&m.value, &path)).collect::<Vec<_>>()
+                })
+                .collect(),
+            Data::List(items) => items
+                .iter()
+                .enumerate()
+                .map(|(at, item)| format!("{path}[{at}] {}", item.position))
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn complaints_name_the_place() {
+        let cases = [
+            ("data_dir = \"data\n", "1:17 literal not terminated"),
+            (
+                "this is not read\n",
+                "2:1 key 'this is not read' expected start of object ('{') or assignment ('=')",
+            ),
+            ("a = b", "1:5 Unknown token: 1:5 IDENT b"),
+            ("a =", "1:4 Unknown token: 1:4 EOF"),
+            ("a = 10s", "1:5 illegal number \"10s\""),
+            ("a = 0xg", "1:5 illegal number \"0xg\""),
+            ("a = 0x-1", "1:5 illegal number \"0x-1\""),
+            ("a {", "1:4 object expected closing RBRACE got: EOF"),
+            ("a = [1 2]", "1:8 error parsing list, expected comma or list end, got: 2"),
+            ("a = [1,", "1:8 error parsing list, expected comma or list end, got: EOF"),
+            ("a \"b\" = 1", "1:7 nested object expected: LBRACE got: ASSIGN"),
+            ("= 1", "1:1 expected: IDENT | STRING got: ="),
+            ("a = 1 }", "1:7 expected: IDENT | STRING got: }"),
+            ("a = \"\\q\"", "1:7 illegal char escape"),
+            ("a = \"${ x", "1:10 literal not terminated"),
+            ("/* a", "1:1 comment not terminated"),
+            ("a = <<EOF\nx", "2:2 heredoc not terminated"),
+            ("a = <<\nx", "1:7 invalid characters in heredoc anchor"),
+        ];
+        for (text, complaint) in cases {
+            let error = parse(text).unwrap_err();
+            assert_eq!(format!("{} {}", error.position, error.message), complaint, "{text}");
+        }
+    }
+
+    #[test]
+    fn nesting_has_a_limit() {
+        for deep in ["a {".repeat(100_000), "a ".repeat(100_000), "a=[".repeat(100_000)] {
+            assert!(parse(&deep).is_err());
+        }
+        assert!(parse(&format!("a={}", "[".repeat(100_000))).is_err());
+    }
+
+    fn documents() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            any::<bool>().prop_map(serde_json::Value::from),
+            any::<i64>().prop_map(serde_json::Value::from),
+            (-1e12f64..1e12).prop_map(serde_json::Value::from),
+            "\\PC{0,8}|[\"\\\\${}\n\t]{0,8}".prop_map(serde_json::Value::from),
+        ];
+        let tree = leaf.prop_recursive(4, 32, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(serde_json::Value::from),
+                prop::collection::btree_map("[a-z ${\"]{0,4}", inner, 0..4)
+                    .prop_map(|map| map.into_iter().collect::<serde_json::Value>()),
+            ]
+        });
+        prop::collection::btree_map("[a-z_]{1,5}", tree, 0..5)
+            .prop_map(|map| map.into_iter().collect::<serde_json::Value>())
+    }
+
+    fn to_hcl(value: &serde_json::Value) -> String {
+        match value {
+            serde_json::Value::Array(items) => {
+                format!("[{}]", items.iter().map(to_hcl).collect::<Vec<_>>().join(", "))
+            }
+            serde_json::Value::Object(map) => format!("{{ {} }}", members_to_hcl(map)),
+            plain => plain.to_string().replace('$', "\\u0024"),
+        }
+    }
+
+    fn members_to_hcl(map: &serde_json::Map<String, serde_json::Value>) -> String {
+        let quoted = |key: &str| to_hcl(&serde_json::Value::from(key));
+        map.iter().map(|(k, v)| format!("{} = {}\n", quoted(k), to_hcl(v))).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn json_rendered_as_hcl_parses_to_the_same_tree(document in documents()) {
+            let hcl = members_to_hcl(document.as_object().unwrap());
+            let from_hcl = parse(&hcl).map_err(|e| TestCaseError::fail(format!("{hcl}: {e:?}")))?;
+            let from_json = json::parse(&document.to_string()).unwrap();
+            prop_assert_eq!(unplaced(&from_hcl), unplaced(&from_json));
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "\\PC*") {
+            let _ = parse(&text);
+        }
+
+        #[test]
+        fn no_text_of_its_own_signs_makes_it_panic(
+            text in "[a-c0-9x\"\\\\{}\\[\\]=,<\\-#/*$\n .]{0,60}"
+        ) {
+            let _ = parse(&text);
+        }
+    }
+}

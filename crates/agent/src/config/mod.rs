@@ -1,0 +1,5 @@
+//! The agent's configuration.
+
+pub mod hcl;
+pub mod json;
+pub mod value;
