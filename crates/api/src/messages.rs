@@ -37,6 +37,9 @@ pub const NO_LEADER: &str = "No cluster leader";
 pub const MISSING_SESSION: &str = "Missing session";
 pub const MISSING_NODE_REGISTRATION: &str = "Missing node registration";
 
+// transcripts/txn/basic.txt
+pub const TXN_MUST_PROVIDE_KEY: &str = "Must provide key";
+
 // transcripts/catalog/basic.txt
 pub const MISSING_SERVICE_NAME: &str = "Missing service name";
 pub const MISSING_NODE_NAME: &str = "Missing node name";
@@ -116,6 +119,19 @@ pub fn kv_value_too_large(bytes: usize, bytes_max: usize) -> String {
 /// Source: transcripts/kv/limits.txt.
 pub fn txn_value_too_large(key: &str, bytes: usize, bytes_max: usize) -> String {
     format!("Value for key \"{key}\" is too large ({bytes} > {bytes_max} bytes)")
+}
+
+/// Worded as the one for values is, since no transcript shows it.
+pub fn txn_too_large(bytes: usize, bytes_max: usize) -> String {
+    format!(
+        "Request body({bytes} bytes) too large, max size: {bytes_max} bytes. See \
+         https://developer.hashicorp.com/docs/agent/config/config-files#txn_max_req_len."
+    )
+}
+
+/// Source: transcripts/catalog/basic.txt.
+pub fn unknown_service_for_check(service_id: &str, check_id: &str) -> String {
+    format!("Unknown service ID '{service_id}' for check ID '{check_id}'")
 }
 
 /// Source: transcripts/txn/more.txt.

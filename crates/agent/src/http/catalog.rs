@@ -1,0 +1,256 @@
+//! `/v1/catalog/`: nodes and services as registered. Registration by agents goes another way.
+//! Invariant: a registration that reaches the cluster names a node, an address or neither is
+//! needed, and every service in it has a name.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use tribune_api::catalog::{
+    CatalogDeregistration, CatalogRegistration, Node, NodeServiceList, NodeServices, ServiceNode,
+};
+use tribune_api::decode::{Unknown, decode};
+use tribune_api::messages;
+use tribune_state::catalog::{
+    CatalogBody, CatalogCommand, CatalogQuery, Deregister, NodeRow, Register, ServiceRow,
+};
+use tribune_state::{Body, Command, NodeName, Outcome, Query, Refusal, ServiceName};
+
+use super::convert::{self, Empty};
+use super::error::HttpError;
+use super::options::{self, Options};
+use super::wire::reply::Reply;
+use super::{Api, Call};
+
+/// A registration is one node, one service and its checks.
+const BODY_BYTES_MAX: usize = 1 << 20;
+
+pub async fn datacenters(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
+    Ok(Reply::json(&[&api.config.datacenter], api.layout(&call.params)))
+}
+
+pub async fn nodes(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
+    let query = CatalogQuery::Nodes(convert::node_meta(call.params.all("node-meta")));
+    let render = |body: &Body| -> Vec<Node> {
+        match body {
+            Body::Catalog(CatalogBody::Nodes(rows)) => {
+                rows.iter().map(|row| convert::node(row)).collect()
+            }
+            _ => Vec::new(),
+        }
+    };
+    read(&api, &call, query, CATALOG_VIEW, render).await
+}
+
+pub async fn services(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
+    let query = CatalogQuery::Services(convert::node_meta(call.params.all("node-meta")));
+    let render = |body: &Body| -> BTreeMap<String, Vec<String>> {
+        match body {
+            Body::Catalog(CatalogBody::Services(found)) => {
+                found.iter().map(|(name, tags)| (name.to_string(), tags.clone())).collect()
+            }
+            _ => BTreeMap::new(),
+        }
+    };
+    read(&api, &call, query, CATALOG_VIEW, render).await
+}
+
+pub async fn service(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
+    instances(api, call, false).await
+}
+
+/// The endpoints of a service in the mesh.
+pub async fn connect(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
+    instances(api, call, true).await
+}
+
+async fn instances(api: Arc<Api>, call: Call, connect: bool) -> Result<Reply, HttpError> {
+    let service = call.rest_or(messages::MISSING_SERVICE_NAME)?;
+    let query = CatalogQuery::Service {
+        service: ServiceName::from(service),
+        tags: call.params.all("tag").filter(|tag| !tag.is_empty()).map(str::to_owned).collect(),
+        node_meta: convert::node_meta(call.params.all("node-meta")),
+        passing: false,
+        connect,
+    };
+    let render = |body: &Body| -> Vec<ServiceNode> {
+        match body {
+            Body::Catalog(CatalogBody::Instances(found)) => {
+                found.iter().map(|own| convert::service_node(&own.node, &own.service)).collect()
+            }
+            _ => Vec::new(),
+        }
+    };
+    read(&api, &call, query, CATALOG_VIEW, render).await
+}
+
+pub async fn node(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
+    let query = node_query(&call)?;
+    let render = |body: &Body| -> Option<NodeServices> {
+        let (node, services) = node_of(body)?;
+        let by_id =
+            |row: &Arc<ServiceRow>| (row.id.to_string(), convert::service(row, Empty::TagsListed));
+        Some(NodeServices {
+            node: Some(convert::node(node)),
+            services: Some(services.iter().map(by_id).collect()),
+        })
+    };
+    read(&api, &call, query, CATALOG_VIEW, render).await
+}
+
+pub async fn node_services(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
+    let query = node_query(&call)?;
+    let render = |body: &Body| -> NodeServiceList {
+        let Some((node, services)) = node_of(body) else { return NodeServiceList::default() };
+        let listed = services.iter().map(|row| convert::service(row, Empty::TagsListed));
+        NodeServiceList { node: Some(convert::node(node)), services: Some(listed.collect()) }
+    };
+    read(&api, &call, query, LIST_VIEW, render).await
+}
+
+fn node_query(call: &Call) -> Result<CatalogQuery, HttpError> {
+    let node = call.rest_or(messages::MISSING_NODE_NAME)?;
+    Ok(CatalogQuery::Node(NodeName::from(node)))
+}
+
+fn node_of(body: &Body) -> Option<(&NodeRow, &[Arc<ServiceRow>])> {
+    match body {
+        Body::Catalog(CatalogBody::Node(Some((node, services)))) => Some((node, services)),
+        _ => None,
+    }
+}
+
+/// How the catalog shows the answer to a query that health or a list shows otherwise.
+const CATALOG_VIEW: usize = 0;
+const LIST_VIEW: usize = 1;
+
+async fn read<T: serde::Serialize>(
+    api: &Api,
+    call: &Call,
+    query: CatalogQuery,
+    view: usize,
+    render: impl FnOnce(&Body) -> T,
+) -> Result<Reply, HttpError> {
+    let options = Options::parse(call, &api.config)?;
+    options.no_filter()?;
+    let shared = api.ask(Query::Catalog(query), &options).await?;
+    let meta = api.meta(&shared, &options).effective(options.consistency);
+    Ok(meta.put(api.encode(&shared, view, api.layout(&call.params), render)))
+}
+
+pub async fn register(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
+    let mut write = options::write(&call, &api.config)?;
+    let layout = api.layout(&call.params);
+    let asked: CatalogRegistration = body(call).await?;
+    // The body alone names the datacenter; the parameter is not looked at, as in Consul.
+    write.datacenter = other_datacenter(&asked.datacenter, &api);
+    let command = to_register(asked, &api.config.datacenter)?;
+    let first_check = command.checks.iter().find(|check| !check.service_id.is_empty());
+    let unknown = first_check.map(|check| {
+        messages::unknown_service_for_check(check.service_id.as_str(), check.id.as_str())
+    });
+    let command = Command::Catalog(CatalogCommand::Register(Box::new(command)));
+    match api.cluster.propose(command, write).await? {
+        Outcome::Refused(Refusal::MissingService) => {
+            Err(HttpError::internal(unknown.unwrap_or_default()))
+        }
+        Outcome::Refused(why) => Err(HttpError::internal(why.to_string())),
+        _ => Ok(Reply::json(&true, layout)),
+    }
+}
+
+fn to_register(asked: CatalogRegistration, datacenter: &str) -> Result<Register, HttpError> {
+    if asked.node.is_empty() {
+        return Err(HttpError::internal(messages::MUST_PROVIDE_NODE));
+    }
+    if asked.address.is_empty() && !asked.skip_node_update {
+        return Err(HttpError::internal(messages::MUST_PROVIDE_ADDRESS));
+    }
+    check_node_id(&asked.id)?;
+    if asked.service.as_ref().is_some_and(|service| service.service.is_empty()) {
+        return Err(HttpError::internal(messages::MUST_PROVIDE_SERVICE_NAME));
+    }
+    let node = convert::node_row(&asked, datacenter);
+    let name = asked.node.as_str();
+    let service = asked.service.map(|service| convert::service_row(service, name));
+    let checks = asked.check.into_iter().chain(asked.checks.unwrap_or_default());
+    let checks = checks.map(|check| convert::check_row(check, name)).collect();
+    Ok(Register { node, skip_node_update: asked.skip_node_update, service, checks })
+}
+
+/// Source: transcripts/catalog/basic.txt.
+fn check_node_id(id: &str) -> Result<(), HttpError> {
+    const HYPHENATED_BYTES: usize = 36;
+    if !id.is_empty() && id.len() != HYPHENATED_BYTES {
+        return Err(HttpError::internal(messages::BAD_NODE_ID_LENGTH));
+    }
+    if !id.is_empty() && id.parse::<uuid::Uuid>().is_err() {
+        return Err(HttpError::internal("Bad node ID: uuid is improperly formatted"));
+    }
+    Ok(())
+}
+
+pub async fn deregister(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
+    let mut write = options::write(&call, &api.config)?;
+    let layout = api.layout(&call.params);
+    let asked: CatalogDeregistration = body(call).await?;
+    write.datacenter = other_datacenter(&asked.datacenter, &api);
+    if asked.node.is_empty() {
+        return Err(HttpError::internal(messages::MUST_PROVIDE_NODE));
+    }
+    let named = |text: String| (!text.is_empty()).then_some(text);
+    let command = Deregister {
+        node: asked.node.into(),
+        service_id: named(asked.service_id).map(Into::into),
+        check_id: named(asked.check_id).map(Into::into),
+    };
+    let command = Command::Catalog(CatalogCommand::Deregister(command));
+    match api.cluster.propose(command, write).await? {
+        Outcome::Refused(why) => Err(HttpError::internal(why.to_string())),
+        _ => Ok(Reply::json(&true, layout)),
+    }
+}
+
+fn other_datacenter(asked: &str, api: &Api) -> Option<String> {
+    (!asked.is_empty() && asked != api.config.datacenter).then(|| asked.to_owned())
+}
+
+async fn body<T: DeserializeOwned + Default>(call: Call) -> Result<T, HttpError> {
+    let bytes = call.body.read(BODY_BYTES_MAX).await.map_err(|error| {
+        HttpError::body(error, |bytes| format!("request body of {bytes} bytes is too large"))
+    })?;
+    decode(&bytes, Unknown::Refuse).map_err(|error| HttpError::decode(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(body: &str) -> Option<HttpError> {
+        to_register(decode(body.as_bytes(), Unknown::Refuse).unwrap(), "dc1").err()
+    }
+
+    #[test]
+    fn mistakes_of_a_registration_have_consuls_texts() {
+        for (body, text) in [
+            (r#"{"Node":"x"}"#, messages::MUST_PROVIDE_ADDRESS),
+            (r#"{"Address":"127.0.0.1"}"#, messages::MUST_PROVIDE_NODE),
+            (r#"{"Node":"x","Address":"a","ID":"zzz"}"#, messages::BAD_NODE_ID_LENGTH),
+            (
+                r#"{"Node":"x","Address":"a","Service":{"ID":"a"}}"#,
+                messages::MUST_PROVIDE_SERVICE_NAME,
+            ),
+        ] {
+            assert_eq!(refused(body), Some(HttpError::internal(text)), "{body}");
+        }
+        assert_eq!(refused(r#"{"Node":"x","SkipNodeUpdate":true}"#), None);
+    }
+
+    #[test]
+    fn one_check_and_several_are_registered_together() {
+        let body = r#"{"Node":"x","Address":"a","Check":{"Name":"c"},"Checks":[{"Name":"d"}]}"#;
+        let found = to_register(decode(body.as_bytes(), Unknown::Refuse).unwrap(), "dc1").unwrap();
+        let ids: Vec<_> = found.checks.iter().map(|check| check.id.to_string()).collect();
+        assert_eq!(ids, ["c", "d"]);
+    }
+}

@@ -1,0 +1,153 @@
+//! Answers: status, headers and a body that is whole before it is sent. No status is chosen here.
+//! Invariant: a body has one Content-Type; compressing changes neither it nor the status.
+
+use std::io::Write;
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http_body_util::Full;
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, VARY};
+use hyper::{Response, StatusCode};
+use serde::Serialize;
+use tribune_api::json::{Layout, to_json};
+
+/// Bodies below this are sent as they are.
+///
+/// Source: consul-surface B.9.
+pub const GZIP_BYTES_MIN: usize = 1400;
+
+pub const TYPE_JSON: HeaderValue = HeaderValue::from_static("application/json");
+pub const TYPE_JSON_UTF8: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+pub const TYPE_TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+pub const TYPE_HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+
+#[derive(Clone, Debug, Default)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Reply {
+    /// A status and nothing else.
+    pub fn status(status: StatusCode) -> Reply {
+        Reply { status, ..Reply::default() }
+    }
+
+    /// Success with nothing to say; Consul sends a type all the same.
+    ///
+    /// Source: transcripts/agent/service.txt.
+    pub fn done() -> Reply {
+        Reply::bytes(StatusCode::OK, TYPE_JSON_UTF8, Bytes::new())
+    }
+
+    pub fn bytes(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Reply {
+        Reply { status, headers: HeaderMap::from_iter([(CONTENT_TYPE, content_type)]), body }
+    }
+
+    pub fn text(status: StatusCode, text: impl Into<String>) -> Reply {
+        Reply::bytes(status, TYPE_TEXT, Bytes::from(text.into()))
+    }
+
+    pub fn json<T: Serialize + ?Sized>(value: &T, layout: Layout) -> Reply {
+        Reply::encoded(Bytes::from(to_json(value, layout)))
+    }
+
+    /// JSON that is already encoded.
+    pub fn encoded(body: Bytes) -> Reply {
+        Reply::bytes(StatusCode::OK, TYPE_JSON, body)
+    }
+
+    #[must_use]
+    pub fn with(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Reply {
+        self.headers.insert(name, value.into());
+        self
+    }
+
+    /// A header whose value is made of a text; one that no header can hold is left out.
+    #[must_use]
+    pub fn with_text(mut self, name: HeaderName, value: &str) -> Reply {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+
+    /// Compresses a body that is worth it.
+    #[must_use]
+    pub fn gzipped(mut self) -> Reply {
+        self.headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+        if self.body.len() < GZIP_BYTES_MIN || self.headers.contains_key(CONTENT_ENCODING) {
+            return self;
+        }
+        if let Ok(packed) = gzip(&self.body) {
+            self.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            self.body = packed;
+        }
+        self
+    }
+
+    pub fn into_response(self) -> Response<Full<Bytes>> {
+        let mut response = Response::new(Full::new(self.body));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response
+    }
+}
+
+fn gzip(body: &[u8]) -> std::io::Result<Bytes> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
+    encoder.write_all(body)?;
+    encoder.finish().map(Bytes::from)
+}
+
+/// True if an Accept-Encoding header allows gzip.
+pub fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(hyper::header::ACCEPT_ENCODING);
+    values.iter().filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(',')).any(
+        |coding| {
+            let (name, parameters) = coding.split_once(';').unwrap_or((coding, ""));
+            let refused = parameters
+                .trim()
+                .strip_prefix("q=")
+                .is_some_and(|quality| quality.parse::<f32>().is_ok_and(|quality| quality <= 0.0));
+            name.trim().eq_ignore_ascii_case("gzip") && !refused
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    #[test]
+    fn only_a_body_worth_it_is_compressed_and_it_reads_back() {
+        let small = Reply::text(StatusCode::OK, "a".repeat(GZIP_BYTES_MIN - 1)).gzipped();
+        assert!(!small.headers.contains_key(CONTENT_ENCODING));
+        let text = "a".repeat(GZIP_BYTES_MIN);
+        let large = Reply::text(StatusCode::OK, text.clone()).gzipped();
+        assert_eq!(large.headers[CONTENT_ENCODING], "gzip");
+        let mut unpacked = String::new();
+        flate2::read::GzDecoder::new(&*large.body).read_to_string(&mut unpacked).unwrap();
+        assert_eq!(unpacked, text);
+    }
+
+    #[test]
+    fn gzip_is_accepted_by_name_unless_its_quality_is_zero() {
+        for (header, expected) in [
+            ("gzip", true),
+            ("deflate, GZip;q=0.5", true),
+            ("gzip;q=0", false),
+            ("identity", false),
+        ] {
+            let headers = HeaderMap::from_iter([(
+                hyper::header::ACCEPT_ENCODING,
+                HeaderValue::from_static(header),
+            )]);
+            assert_eq!(accepts_gzip(&headers), expected, "{header}");
+        }
+    }
+}
