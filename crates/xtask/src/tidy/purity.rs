@@ -223,6 +223,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("agent", &["node", "edge", "state", "api"]),
     ("client", &["api"]),
     ("tribune", &["agent", "client", "api"]),
+    ("examples", &["client"]),
     ("sim", &["api", "state", "durable", "gossip", "replica", "edge"]),
 ];
 
