@@ -1,5 +1,10 @@
 //! The front doors and probes of one agent: configuration, HTTP, DNS.
 
+pub mod about;
 pub mod config;
 pub mod http;
+mod notify;
+mod run;
 pub mod ui;
+
+pub use run::run;
