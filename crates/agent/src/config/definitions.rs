@@ -69,9 +69,11 @@ fn block(
         let path = join(path, &member.key);
         let Some(field) = fields.iter().find(|field| plain(field.name) == plain(&member.key))
         else {
-            let nearest = nearest(&member.key, fields);
-            let block = path.strip_suffix(&member.key).unwrap_or("");
-            complaints.unknown(path.clone(), member.position, format!("{block}{nearest}"));
+            let nearest = || {
+                let block = path.strip_suffix(&member.key).unwrap_or("");
+                format!("{block}{}", nearest(&member.key, fields))
+            };
+            complaints.unknown(path.clone(), member.position, nearest);
             continue;
         };
         if let Some(json) = field_value(field, &path, &member.value, complaints) {

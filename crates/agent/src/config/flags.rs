@@ -198,8 +198,8 @@ mod tests {
             ("-=x", "bad flag syntax: -=x"),
             ("-h", "flag: help requested"),
             (
-                "-max-query-time=1",
-                "invalid value \"1\" for flag -max-query-time: time: missing unit in duration \"1\"",
+                "-max-query-time=x",
+                "invalid value \"x\" for flag -max-query-time: time: invalid duration \"x\"",
             ),
         ];
         for (line, complaint) in cases {

@@ -37,7 +37,7 @@ impl Parser<'_> {
                 None if at_root => return Ok(members),
                 None => return Err(self.cursor.error("object expected closing RBRACE got: EOF")),
                 Some('}') if !at_root => {
-                    self.cursor.next();
+                    self.cursor.advance();
                     return Ok(members);
                 }
                 Some(_) => members.push(self.member(depth)?),
@@ -56,14 +56,14 @@ impl Parser<'_> {
             let position = self.cursor.position();
             match self.cursor.peek() {
                 Some('=') if keys.len() == 1 => {
-                    self.cursor.next();
+                    self.cursor.advance();
                     break self.value(depth + 1)?;
                 }
                 Some('=') if keys.len() > 1 => {
                     return Err(self.cursor.error("nested object expected: LBRACE got: ASSIGN"));
                 }
                 Some('{') if !keys.is_empty() => {
-                    self.cursor.next();
+                    self.cursor.advance();
                     let data = Data::Object(self.members(depth + 1, false)?);
                     break Value { position, data };
                 }
@@ -99,7 +99,7 @@ impl Parser<'_> {
         let data = match self.cursor.peek() {
             Some('"') => Data::Text(self.string()?),
             Some('{') => {
-                self.cursor.next();
+                self.cursor.advance();
                 Data::Object(self.members(depth + 1, false)?)
             }
             Some('[') => self.list(depth)?,
@@ -126,7 +126,7 @@ impl Parser<'_> {
     }
 
     fn list(&mut self, depth: usize) -> Result<Data, SyntaxError> {
-        self.cursor.next();
+        self.cursor.advance();
         let mut items = Vec::new();
         loop {
             self.skip_blanks()?;
@@ -156,7 +156,7 @@ impl Parser<'_> {
 
     /// A quoted string. Between `${` and its brace nothing is an escape and quotes do not end it.
     fn string(&mut self) -> Result<String, SyntaxError> {
-        self.cursor.next();
+        self.cursor.advance();
         let mut text = String::new();
         let mut braces = 0usize;
         loop {
@@ -171,11 +171,11 @@ impl Parser<'_> {
                     return Err(self.cursor.error("literal not terminated"));
                 }
                 Some('"') if braces == 0 => {
-                    self.cursor.next();
+                    self.cursor.advance();
                     return Ok(text);
                 }
                 Some('\\') if braces == 0 => {
-                    self.cursor.next();
+                    self.cursor.advance();
                     text.push(self.escape()?);
                 }
                 Some(c) => {
@@ -184,7 +184,7 @@ impl Parser<'_> {
                         '}' if braces > 0 => braces -= 1,
                         _ => {}
                     }
-                    self.cursor.next();
+                    self.cursor.advance();
                     text.push(c);
                 }
             }
@@ -196,7 +196,7 @@ impl Parser<'_> {
         match self.cursor.peek() {
             Some('0'..='7') => return self.coded(8, 3).ok_or(illegal),
             Some(kind @ ('x' | 'u' | 'U')) => {
-                self.cursor.next();
+                self.cursor.advance();
                 let digits = match kind {
                     'x' => 2,
                     'u' => 4,
@@ -206,7 +206,7 @@ impl Parser<'_> {
             }
             _ => {}
         }
-        let plain = match self.cursor.next() {
+        let plain = match self.cursor.advance() {
             Some('a') => '\u{7}',
             Some('b') => '\u{8}',
             Some('f') => '\u{c}',
@@ -225,7 +225,7 @@ impl Parser<'_> {
         for _ in 0..digits {
             let digit = self.cursor.peek()?.to_digit(radix)?;
             code = code.checked_mul(radix)?.checked_add(digit)?;
-            self.cursor.next();
+            self.cursor.advance();
         }
         char::from_u32(code)
     }
@@ -288,7 +288,7 @@ impl Parser<'_> {
                 let start = self.cursor.position();
                 self.cursor.skip(2);
                 while !self.cursor.eat("*/") {
-                    if self.cursor.next().is_none() {
+                    if self.cursor.advance().is_none() {
                         let message = "comment not terminated".to_owned();
                         return Err(SyntaxError { position: start, message });
                     }

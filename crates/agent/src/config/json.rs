@@ -2,7 +2,7 @@
 //! serde_json keeps none. Complaints are worded as Go's decoder words them.
 //! Invariant: accepts exactly JSON (no comments, no trailing commas), nested to DEPTH_MAX.
 
-use super::value::{Cursor, DEPTH_MAX, Data, Member, Position, SyntaxError, Value};
+use super::value::{Cursor, DEPTH_MAX, Data, Member, SyntaxError, Value};
 
 /// Parses one document; nothing but blanks may follow it.
 ///
@@ -43,7 +43,7 @@ impl Parser<'_> {
     }
 
     fn object(&mut self, depth: usize) -> Result<Data, SyntaxError> {
-        self.cursor.next();
+        self.cursor.advance();
         let mut members = Vec::new();
         self.skip_blanks();
         if self.cursor.eat("}") {
@@ -74,7 +74,7 @@ impl Parser<'_> {
     }
 
     fn list(&mut self, depth: usize) -> Result<Data, SyntaxError> {
-        self.cursor.next();
+        self.cursor.advance();
         let mut items = Vec::new();
         self.skip_blanks();
         if self.cursor.eat("]") {
@@ -99,7 +99,7 @@ impl Parser<'_> {
                 let place = format!("in literal {word} (expecting '{wanted}')");
                 return Err(self.unexpected(&place));
             }
-            self.cursor.next();
+            self.cursor.advance();
         }
         Ok(data)
     }
@@ -126,10 +126,10 @@ impl Parser<'_> {
         }
         if matches!(self.cursor.peek(), Some('e' | 'E')) {
             is_float = true;
-            self.cursor.next();
+            self.cursor.advance();
             text.push('e');
             if let Some(sign @ ('-' | '+')) = self.cursor.peek() {
-                self.cursor.next();
+                self.cursor.advance();
                 text.push(sign);
             }
             text.push_str(&self.digits("in exponent of numeric literal")?);
@@ -147,20 +147,20 @@ impl Parser<'_> {
     }
 
     fn string(&mut self) -> Result<String, SyntaxError> {
-        self.cursor.next();
+        self.cursor.advance();
         let mut text = String::new();
         loop {
             match self.cursor.peek() {
                 Some('"') => {
-                    self.cursor.next();
+                    self.cursor.advance();
                     return Ok(text);
                 }
                 Some('\\') => {
-                    self.cursor.next();
+                    self.cursor.advance();
                     text.push(self.escape()?);
                 }
                 Some(c) if c >= ' ' => {
-                    self.cursor.next();
+                    self.cursor.advance();
                     text.push(c);
                 }
                 _ => return Err(self.unexpected("in string literal")),
@@ -177,12 +177,12 @@ impl Parser<'_> {
             Some('r') => '\r',
             Some('t') => '\t',
             Some('u') => {
-                self.cursor.next();
+                self.cursor.advance();
                 return self.unicode_escape();
             }
             _ => return Err(self.unexpected("in string escape code")),
         };
-        self.cursor.next();
+        self.cursor.advance();
         Ok(plain)
     }
 
@@ -207,7 +207,7 @@ impl Parser<'_> {
             let Some(digit) = self.cursor.peek().and_then(|c| c.to_digit(16)) else {
                 return Err(self.unexpected("in \\u hexadecimal character escape"));
             };
-            self.cursor.next();
+            self.cursor.advance();
             code = code * 16 + digit;
         }
         Ok(code)
@@ -237,30 +237,9 @@ pub fn number_data(text: &str, is_float: bool) -> Option<Data> {
     text.parse::<f64>().ok().filter(|number| number.is_finite()).map(Data::Float)
 }
 
-impl Value {
-    /// The tree as plain JSON; of a repeated key the last one counts.
-    pub fn to_json(&self) -> serde_json::Value {
-        match &self.data {
-            Data::Null => serde_json::Value::Null,
-            Data::Bool(truth) => (*truth).into(),
-            Data::Int(number) => (*number).into(),
-            Data::Float(number) => (*number).into(),
-            Data::Text(text) => text.clone().into(),
-            Data::List(items) => items.iter().map(Value::to_json).collect(),
-            Data::Object(members) => serde_json::Value::Object(
-                members.iter().map(|m| (m.key.clone(), m.value.to_json())).collect(),
-            ),
-        }
-    }
-
-    /// A tree without a file, as the defaults and flags need; positions are those of the start.
-    pub fn text(text: &str) -> Value {
-        Value { position: Position::START, data: Data::Text(text.to_owned()) }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::value::Position;
     use super::*;
     use proptest::prelude::*;
 

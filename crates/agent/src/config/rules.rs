@@ -84,8 +84,10 @@ pub fn check_definitions(services: &[Json], checks: &[Json], errors: &mut Config
 
 fn named(check: &Json, complaint: &str) -> String {
     let text = |key: &str| check.get(key).and_then(Json::as_str).filter(|text| !text.is_empty());
-    let name = text("Name").or(text("ID")).or(text("CheckID")).unwrap_or("");
-    format!("check {name:?}: {complaint}")
+    match text("Name").or(text("ID")).or(text("CheckID")) {
+        Some(name) => format!("check {name:?}: {complaint}"),
+        None => format!("check: {complaint}"),
+    }
 }
 
 fn meta_complaint(service: &Json) -> Option<String> {
@@ -162,9 +164,9 @@ pub fn check_watches(watches: &[Json], errors: &mut ConfigErrors) {
             Some("services" | "nodes" | "checks" | "event" | "connect_roots") => None,
             Some(other) => Some(format!("Unsupported watch type: {other}")),
         };
-        errors.errors.extend(complaint.map(|complaint| {
-            super::error::ConfigError::Rule(format!("watches[{at}]: {complaint}"))
-        }));
+        if let Some(complaint) = complaint {
+            errors.rule(format!("watches[{at}]: {complaint}"));
+        }
     }
 }
 

@@ -251,10 +251,10 @@ pub struct ChecksConfig {
     pub reap_interval: Duration,
     pub sync_interval: Duration,
     /// As the API takes them at `/v1/agent/service/register`.
-    pub services: Vec<Json>,
+    pub services: Hidden<Vec<Json>>,
     /// As the API takes them at `/v1/agent/check/register`.
-    pub checks: Vec<Json>,
-    pub watches: Vec<Json>,
+    pub checks: Hidden<Vec<Json>>,
+    pub watches: Hidden<Vec<Json>>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -340,7 +340,7 @@ pub struct TlsListener {
 pub struct ConnectConfig {
     pub enabled: bool,
     pub ca_provider: String,
-    pub ca_config: Json,
+    pub ca_config: Hidden<Json>,
     pub mesh_gateway_wan_federation: bool,
     pub peering: bool,
     /// `allow`, `deny` or empty: then the default policy of ACLs holds.
@@ -429,6 +429,24 @@ impl Secret {
 }
 
 impl fmt::Debug for Secret {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("hidden")
+    }
+}
+
+/// A value that may hold secrets somewhere within; it is used as it is, and never shown.
+#[derive(Clone, PartialEq)]
+pub struct Hidden<T>(pub T);
+
+impl<T> std::ops::Deref for Hidden<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> fmt::Debug for Hidden<T> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("hidden")
     }

@@ -1,11 +1,13 @@
 //! A parsed file against the table: which members are keys, and of the right type. It merges
 //! nothing across files and judges no values.
-//! Invariant: every unknown key and every wrong type of the file is found, each with its place.
+//! Invariant: every unknown key and every wrong type of the file is found, up to a hundred of
+//! each, with its place.
 
 use serde_json::Value as Json;
 
 use super::definitions;
 use super::error::{ConfigError, ConfigErrors, UnknownKey, WrongType};
+use super::runtime::Secret;
 use super::settings::{Setting, Settings};
 use super::table::{self, Kind, Row};
 use super::value::{Data, Member, Position, Value};
@@ -43,7 +45,7 @@ impl Reader {
             } else if table::is_block(&path) {
                 self.block(&shown, &path, &member.value);
             } else {
-                let nearest = table::nearest(&path).to_owned();
+                let nearest = || table::nearest(&path).to_owned();
                 self.complaints.unknown(shown, member.position, nearest);
             }
         }
@@ -64,11 +66,11 @@ impl Reader {
             return;
         }
         let before = self.complaints.wrong.len();
-        let setting = self.setting(row.kind, path, value);
-        if self.complaints.wrong.len() > before {
-            self.settings.spoil(row);
-        } else if let Some(setting) = setting {
-            self.settings.set(row, setting);
+        match self.setting(row.kind, path, value) {
+            Some(setting) if self.complaints.wrong.len() == before => {
+                self.settings.set(row, setting);
+            }
+            _ => self.settings.spoil(row),
         }
     }
 
@@ -78,9 +80,8 @@ impl Reader {
             Kind::Bool => Setting::Bool(complaints.bool(path, value)?),
             Kind::Int => Setting::Int(complaints.int(path, value)?),
             Kind::Float => Setting::Float(complaints.float(path, value)?),
-            Kind::Text | Kind::Secret | Kind::Duration => {
-                Setting::Text(complaints.text(path, value)?)
-            }
+            Kind::Text | Kind::Duration => Setting::Text(complaints.text(path, value)?),
+            Kind::Secret => Setting::Secret(Secret::new(complaints.text(path, value)?)),
             Kind::List => Setting::List(complaints.list(path, value)?),
             Kind::Map => Setting::Map(complaints.map(path, value)?.into_iter().collect()),
             Kind::Object => Setting::Object(complaints.objects(path, value)?.pop()?.to_json()),
@@ -113,12 +114,17 @@ pub struct Complaints {
 }
 
 impl Complaints {
-    pub fn unknown(&mut self, key: String, position: Position, nearest: String) {
-        self.unknown.push(UnknownKey { key, position, nearest });
+    /// `nearest` is asked only while complaints are taken: it looks at every key there is.
+    pub fn unknown(&mut self, key: String, position: Position, nearest: impl FnOnce() -> String) {
+        if self.unknown.len() < COMPLAINTS_MAX {
+            self.unknown.push(UnknownKey { key, position, nearest: nearest() });
+        }
     }
 
     pub fn wrong(&mut self, position: Position, complaint: String) {
-        self.wrong.push(WrongType { complaint, position });
+        if self.wrong.len() < COMPLAINTS_MAX {
+            self.wrong.push(WrongType { complaint, position });
+        }
     }
 
     fn mismatch(&mut self, path: &str, expected: &str, value: &Value) {
@@ -230,6 +236,9 @@ impl Complaints {
         }
     }
 }
+
+/// Complaints of each sort about one file: a file of another kind has nothing but unknown keys.
+const COMPLAINTS_MAX: usize = 100;
 
 fn not_a_map(path: &str, got: &Data) -> String {
     format!("'{path}' expected a map, got '{}'", got.type_name())

@@ -3,6 +3,7 @@
 use super::environment::testing::{Sandbox, eth0};
 use super::runtime::{ListenAddress, LogLevel};
 use super::*;
+use proptest::prelude::*;
 
 fn args(line: &[&str]) -> AgentArgs {
     let args: Vec<String> = line.iter().map(|arg| (*arg).to_owned()).collect();
@@ -76,11 +77,9 @@ fn sources_count_in_their_order() {
         loaded.config.dns.recursors,
         ["1.1.1.1", "2.2.2.2", "3.3.3.3", "4.4.4.4", "5.5.5.5"]
     );
-    assert_eq!(
-        loaded.warnings,
-        [
-            "skipping file d/notes.txt, extension must be .hcl or .json, or config format must be set"
-        ]
+    insta::assert_snapshot!(
+        loaded.warnings.join("\n"),
+        @"skipping file d/notes.txt, extension must be .hcl or .json, or config format must be set"
     );
     assert_eq!(loaded.unused, ["recursors"]);
 }
@@ -102,7 +101,7 @@ fn one_and_several_services_are_put_together() {
         .collect();
     assert_eq!(names, ["a", "b", "c", "d"]);
     assert_eq!(
-        serde_json::Value::from(loaded.config.checks.checks).to_string(),
+        serde_json::Value::from(loaded.config.checks.checks.0).to_string(),
         r#"[{"Name":"x","TTL":"10s"},{"ID":"y","Name":"y","TTL":"1s"}]"#
     );
 }
@@ -182,91 +181,89 @@ fn what_is_accepted_but_not_used_is_named() {
 /// Source: transcripts/config/validate.txt.
 #[test]
 fn complaints_are_worded_as_recorded() {
-    let cases = [
-        (
-            "raft_snapshot_interval = \"abc\"",
-            "1 error occurred:\n\t* raft_snapshot_interval: invalid duration: \"abc\": time: \
-             invalid duration \"abc\"",
-        ),
-        (
-            "datacenter = \"bad dc!\"",
-            "datacenter can only contain lowercase alphanumeric, - or _ characters. received: \
-             \"bad dc!\"",
-        ),
-        ("ports { http = 70000 }", "1 error occurred:\n\t* ports.http: invalid port: 70000"),
-        (
-            "ports { http = 8600 dns = 8600 }",
-            "HTTP address 127.0.0.1:8600 already configured for DNS",
-        ),
-        (
-            "server = true bootstrap = true bootstrap_expect = 3",
-            "'bootstrap_expect > 0' and 'bootstrap = true' are mutually exclusive",
-        ),
-        ("bootstrap_expect = 3", "'bootstrap_expect > 0' requires 'server = true'"),
-        ("bootstrap = true", "'bootstrap = true' requires 'server = true'"),
-        (
-            "server = true bootstrap_expect = -1",
-            "bootstrap_expect cannot be -1. Must be greater than or equal to zero",
-        ),
-        (
-            "check { name = \"x\" http = \"http://127.0.0.1\" }",
-            "check \"x\": Interval must be > 0 for Script, HTTP, H2PING, TCP, UDP or OSService \
-             checks",
-        ),
-        (
-            "check { name = \"x\" ttl = \"10s\" http = \"http://127.0.0.1\" interval = \"10s\" }",
-            "check \"x\": Interval and TTL cannot both be specified",
-        ),
-        ("check { name = \"x\" }", "check \"x\": TTL must be > 0 for TTL checks"),
-        ("encrypt = \"abc\"", "encrypt has invalid key: illegal base64 data at input byte 0"),
-        ("segment = \"x\"", "Network segments are not supported in this version of Consul"),
-        (
-            "bind_addr = \"0.0.0.0\" advertise_addr = \"0.0.0.0\"",
-            "Advertise address cannot be 0.0.0.0, :: or [::]",
-        ),
-        (
-            "client_addr = \"nonsense\"",
-            "1 error occurred:\n\t* client_addr: invalid ip address: nonsense",
-        ),
-        (
-            "ui_config { content_path = \"a b\" }",
-            "ui-content-path can only contain alphanumeric, -, _, or /. received: \"/a b/\"",
-        ),
-        (
-            "alt_domain = \"service.consul\"",
-            "alt_domain cannot start with {service,connect,node,query,addr,dc1}",
-        ),
-        (
-            "dns_config { udp_answer_limit = -1 }",
-            "dns_config.udp_answer_limit cannot be -1. Must be greater than or equal to zero",
-        ),
-        (
-            "autopilot { max_trailing_logs = -5 }",
-            "autopilot.max_trailing_logs cannot be -5. Must be greater than or equal to zero",
-        ),
-        (
-            "performance { raft_multiplier = 11 }",
-            "performance.raft_multiplier cannot be 11. Must be between 1 and 10",
-        ),
-        (
-            "node_meta { \"bad key\" = \"x\" }",
-            "node_meta invalid: Couldn't load metadata pair ('bad key', 'x'): Key contains \
-             invalid characters",
-        ),
-        (
-            "config_entries { bootstrap = [{ kind = \"nosuch\" name = \"x\" }] }",
-            "config_entries.bootstrap[0]: invalid config entry kind: nosuch",
-        ),
-        (
-            "log_level = \"loud\"",
-            "Invalid log level: loud. Valid log levels are: [TRACE DEBUG INFO WARN ERR ERROR]",
-        ),
-        ("bind_addr = \"x\"", "1 error occurred:\n\t* bind_addr: invalid ip address: x"),
-    ];
-    for (hcl, complaint) in cases {
-        assert_eq!(check(hcl).map(|loaded| loaded.config).unwrap_err(), complaint, "{hcl}");
+    for (hcl, complaint) in RECORDED {
+        assert_eq!(check(hcl).map(|loaded| loaded.config).unwrap_err(), *complaint, "{hcl}");
     }
 }
+
+const RECORDED: &[(&str, &str)] = &[
+    (
+        "raft_snapshot_interval = \"abc\"",
+        "1 error occurred:\n\t* raft_snapshot_interval: invalid duration: \"abc\": time: \
+         invalid duration \"abc\"",
+    ),
+    (
+        "datacenter = \"bad dc!\"",
+        "datacenter can only contain lowercase alphanumeric, - or _ characters. received: \
+         \"bad dc!\"",
+    ),
+    ("ports { http = 70000 }", "1 error occurred:\n\t* ports.http: invalid port: 70000"),
+    ("ports { http = 8600 dns = 8600 }", "HTTP address 127.0.0.1:8600 already configured for DNS"),
+    (
+        "server = true bootstrap = true bootstrap_expect = 3",
+        "'bootstrap_expect > 0' and 'bootstrap = true' are mutually exclusive",
+    ),
+    ("bootstrap_expect = 3", "'bootstrap_expect > 0' requires 'server = true'"),
+    ("bootstrap = true", "'bootstrap = true' requires 'server = true'"),
+    (
+        "server = true bootstrap_expect = -1",
+        "bootstrap_expect cannot be -1. Must be greater than or equal to zero",
+    ),
+    (
+        "check { name = \"x\" http = \"http://127.0.0.1\" }",
+        "check \"x\": Interval must be > 0 for Script, HTTP, H2PING, TCP, UDP or OSService \
+         checks",
+    ),
+    (
+        "check { name = \"x\" ttl = \"10s\" http = \"http://127.0.0.1\" interval = \"10s\" }",
+        "check \"x\": Interval and TTL cannot both be specified",
+    ),
+    ("check { name = \"x\" }", "check \"x\": TTL must be > 0 for TTL checks"),
+    ("encrypt = \"abc\"", "encrypt has invalid key: illegal base64 data at input byte 0"),
+    ("segment = \"x\"", "Network segments are not supported in this version of Consul"),
+    (
+        "bind_addr = \"0.0.0.0\" advertise_addr = \"0.0.0.0\"",
+        "Advertise address cannot be 0.0.0.0, :: or [::]",
+    ),
+    (
+        "client_addr = \"nonsense\"",
+        "1 error occurred:\n\t* client_addr: invalid ip address: nonsense",
+    ),
+    (
+        "ui_config { content_path = \"a b\" }",
+        "ui-content-path can only contain alphanumeric, -, _, or /. received: \"/a b/\"",
+    ),
+    (
+        "alt_domain = \"service.consul\"",
+        "alt_domain cannot start with {service,connect,node,query,addr,dc1}",
+    ),
+    (
+        "dns_config { udp_answer_limit = -1 }",
+        "dns_config.udp_answer_limit cannot be -1. Must be greater than or equal to zero",
+    ),
+    (
+        "autopilot { max_trailing_logs = -5 }",
+        "autopilot.max_trailing_logs cannot be -5. Must be greater than or equal to zero",
+    ),
+    (
+        "performance { raft_multiplier = 11 }",
+        "performance.raft_multiplier cannot be 11. Must be between 1 and 10",
+    ),
+    (
+        "node_meta { \"bad key\" = \"x\" }",
+        "node_meta invalid: Couldn't load metadata pair ('bad key', 'x'): Key contains \
+         invalid characters",
+    ),
+    (
+        "config_entries { bootstrap = [{ kind = \"nosuch\" name = \"x\" }] }",
+        "config_entries.bootstrap[0]: invalid config entry kind: nosuch",
+    ),
+    (
+        "log_level = \"loud\"",
+        "Invalid log level: loud. Valid log levels are: [TRACE DEBUG INFO WARN ERR ERROR]",
+    ),
+    ("bind_addr = \"x\"", "1 error occurred:\n\t* bind_addr: invalid ip address: x"),
+];
 
 #[test]
 fn valid_files_of_the_recording_are_valid() {
@@ -285,60 +282,61 @@ fn valid_files_of_the_recording_are_valid() {
         ]
     );
     let old = check("acl_datacenter = \"dc1\"\nacl_default_policy = \"deny\"").unwrap();
-    assert_eq!(
-        old.warnings,
-        [
-            "The 'acl_datacenter' field is deprecated. Use the 'primary_datacenter' field instead.",
-            "The 'acl_default_policy' field is deprecated. Use the 'acl.default_policy' field instead.",
-        ]
-    );
+    insta::assert_snapshot!(old.warnings.join("\n"), @r"
+    The 'acl_datacenter' field is deprecated. Use the 'primary_datacenter' field instead.
+    The 'acl_default_policy' field is deprecated. Use the 'acl.default_policy' field instead.
+    ");
 }
 
 /// Every other complaint; the places of unknown keys and wrong types are ours.
 #[test]
 fn every_complaint() {
-    let cases = [
-        "nosuch_key = 1",
-        "datacentre = \"x\"\n  ports {\n  htp = 1 }",
-        "service { name = \"a\" prot = 1 connect { sidecar_service { nme = \"x\" } } }",
-        "server = \"maybe\"",
-        "ports { http = \"abc\" }\nretry_interval = 5",
-        "ports = 5\nretry_join = \"a\"\nnode_meta = [1]",
-        "recursors = [1]\nnode_meta { a = 1 }\ntelemetry { filter_default = 1 }",
-        "limits { rpc_rate = \"x\" }\nperformance { raft_multiplier = 1.5 }",
-        "services = [{ name = \"a\", port = \"x\", tags = \"y\" }]",
-        "a = [1 2]",
-        "data_dir = \"data",
-        "service { port = 80 }",
-        "service { name = \"a\" check { ttl = \"abc\" } }",
-        "service { name = \"a\" check { alias_service = \"b\" interval = \"1s\" } }",
-        "service { name = \"a\" meta { \"consul-x\" = \"\" } check { interval = \"10s\" } }",
-        "check { name = \"x\" tcp = \"a:1\" interval = \"1s\" output_max_size = -1 }",
-        "watches = [{ type = \"key\" }, {}, { type = \"bogus\" }, { Type = \"nodes\" }]",
-        "config_entries { bootstrap = [{ name = \"x\" }] }",
-        "acl { default_policy = \"maybe\" down_policy = \"maybe\" }",
-        "default_intention_policy = \"x\"\nconnect { ca_provider = \"x\" }",
-        "raft_protocol = 2\nraft_logstore { backend = \"x\" }",
-        "node_id = \"x\"\ndatacenter = \"\"",
-        "encrypt = \"YWJj\"",
-        "advertise_addr_wan = \"::\"\nports { server = -1 sidecar_min_port = 5 sidecar_max_port = 4 }",
-        "addresses { dns = \"unix:///x\" http = \"a b\" }\nbind_addr = \"1.1.1.1 2.2.2.2\"",
-        "client_addr = \"{{ Nonsense }}\"\nunix_sockets { mode = \"999\" }",
-        "client_addr = \"0.0.0.0\"\nports { http = 8301 }",
-        "http_config { allow_write_http_from = [\"10.0.0.0\"] }\nserf_lan_allowed_cidrs = [\"x/1\"]",
-        "dns_config { service_ttl { web = \"x\" } recursor_strategy = \"x\" a_record_limit = -1 }",
-        "limits { request_limits { mode = \"x\" } kv_max_value_size = -1 }",
-        "tls { https { tls_min_version = \"SSLv3\" } }",
-        "check_output_max_size = 0\nraft_trailing_logs = 99999999999",
-        "segments = [{ name = \"a\" }]",
-    ];
     let mut report = String::new();
-    for hcl in cases {
+    for hcl in INVALID {
         let complaint = check(hcl).map(|loaded| loaded.config).unwrap_err();
         report.push_str(&format!("{hcl}\n----\n{complaint}\n====\n"));
     }
     insta::assert_snapshot!(report);
 }
+
+const INVALID: &[&str] = &[
+    "nosuch_key = 1",
+    "datacentre = \"x\"\n  ports {\n  htp = 1 }",
+    "service { name = \"a\" prot = 1 connect { sidecar_service { nme = \"x\" } } }",
+    "server = \"maybe\"",
+    "ports { http = \"abc\" }\nretry_interval = 5",
+    "ports = 5\nretry_join = \"a\"\nnode_meta = [1]",
+    "recursors = [1]\nnode_meta { a = 1 }\ntelemetry { filter_default = 1 }",
+    "limits { rpc_rate = \"x\" }\nperformance { raft_multiplier = 1.5 }",
+    "services = [{ name = \"a\", port = \"x\", tags = \"y\" }]",
+    "a = [1 2]",
+    "data_dir = \"data",
+    "service { port = 80 }",
+    "service { name = \"a\" check { ttl = \"abc\" } }",
+    "service { name = \"a\" check { alias_service = \"b\" interval = \"1s\" } }",
+    "service { name = \"a\" meta { \"consul-x\" = \"\" } check { interval = \"10s\" } }",
+    "check { name = \"x\" tcp = \"a:1\" interval = \"1s\" output_max_size = -1 }",
+    "watches = [{ type = \"key\" }, {}, { type = \"bogus\" }, { Type = \"nodes\" }]",
+    "config_entries { bootstrap = [{ name = \"x\" }] }",
+    "acl { default_policy = \"maybe\" down_policy = \"maybe\" }",
+    "default_intention_policy = \"x\"\nconnect { ca_provider = \"x\" }",
+    "raft_protocol = 2\nraft_logstore { backend = \"x\" }",
+    "node_id = \"x\"\ndatacenter = \"\"",
+    "encrypt = \"YWJj\"",
+    "advertise_addr_wan = \"::\"\nports { server = -1 }",
+    "ports { sidecar_min_port = 5 sidecar_max_port = 4 }",
+    "addresses { dns = \"unix:///x\" http = \"a b\" }\nbind_addr = \"1.1.1.1 2.2.2.2\"",
+    "client_addr = \"{{ Nonsense }}\"\nunix_sockets { mode = \"999\" }",
+    "client_addr = \"0.0.0.0\"\nports { http = 8301 }",
+    "http_config { allow_write_http_from = [\"10.0.0.0\"] }",
+    "serf_lan_allowed_cidrs = [\"x/1\"]",
+    "dns_config { service_ttl { web = \"x\" } a_record_limit = -1 }",
+    "dns_config { recursor_strategy = \"x\" }",
+    "limits { request_limits { mode = \"x\" } kv_max_value_size = -1 }",
+    "tls { https { tls_min_version = \"SSLv3\" } }",
+    "check_output_max_size = 0\nraft_trailing_logs = 99999999999",
+    "segments = [{ name = \"a\" }]",
+];
 
 #[test]
 fn files_that_cannot_be_read_are_named_and_nothing_else() {
@@ -414,4 +412,70 @@ fn everything_that_is_wrong_is_found_at_once() {
     ];
     let errors = agent(&["-config-file=a.hcl", "-config-file=b.hcl"], &files).unwrap_err();
     insta::assert_snapshot!(errors.to_string());
+}
+
+#[test]
+fn no_secret_is_shown() {
+    let loaded = check(
+        r#"encrypt = "pUqJrVyVRj5jsiYEkM/tFQYfWyJIv4s3XkvDwy7Cu5s="
+           acl { tokens { agent = "s3cret" } } service { name = "a" token = "s3cret" }
+           connect { ca_provider = "vault" ca_config { Token = "s3cret" } }"#,
+    )
+    .unwrap();
+    let shown = format!("{loaded:?} {:?}", args(&["-encrypt=s3cret"]));
+    assert!(!shown.contains("s3cret") && !shown.contains("pUqJrVy"), "{shown}");
+}
+
+/// Anything under any key, as the files that people write by mistake hold.
+fn odd_values() -> impl Strategy<Value = String> {
+    let odd = [
+        "true",
+        "-1",
+        "0",
+        "99999999999999",
+        "1.5",
+        "\"\"",
+        "\"x\"",
+        "\"::\"",
+        "\"0.0.0.0\"",
+        "\"unix://\"",
+        "\"{{ GetPrivateIP }}\"",
+        "\"-5s\"",
+        "\"/\"",
+        "[]",
+        "[1]",
+        "[\"x\"]",
+        "{}",
+        "[{}]",
+        "{ a = 1 }",
+        "{ a { b = \"c\" } }",
+        "[{ name = \"a\" check { ttl = \"1s\" } }]",
+    ];
+    prop::sample::select(odd.to_vec()).prop_map(str::to_owned)
+}
+
+fn to_hcl(key: &str, value: &str) -> String {
+    let blocks: Vec<&str> = key.split('.').collect();
+    let (last, blocks) = blocks.split_last().unwrap();
+    let open: String = blocks.iter().map(|block| format!("{block} {{ ")).collect();
+    format!("{open}{last} = {value}{}", " }".repeat(blocks.len()))
+}
+
+proptest! {
+    #[test]
+    fn no_value_of_any_key_makes_it_panic(
+        settings in prop::collection::vec((prop::sample::select(keys()), odd_values()), 1..6)
+    ) {
+        let fragments: Vec<String> =
+            settings.iter().map(|(key, value)| to_hcl(key, value)).collect();
+        let args = AgentArgs { dev: true, hcl: fragments, ..AgentArgs::default() };
+        let machine = Sandbox::new(&[]);
+        if let Err(errors) = load(&args, &machine) {
+            prop_assert!(!errors.to_string().is_empty());
+        }
+    }
+}
+
+fn keys() -> Vec<&'static str> {
+    table::rows().map(|row| row.key).filter(|key| !key.ends_with("1.9")).collect()
 }

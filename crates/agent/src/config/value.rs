@@ -27,6 +27,23 @@ pub struct Value {
     pub data: Data,
 }
 
+impl Value {
+    /// The tree as plain JSON; of a repeated key the last one counts.
+    pub fn to_json(&self) -> serde_json::Value {
+        match &self.data {
+            Data::Null => serde_json::Value::Null,
+            Data::Bool(truth) => (*truth).into(),
+            Data::Int(number) => (*number).into(),
+            Data::Float(number) => (*number).into(),
+            Data::Text(text) => text.clone().into(),
+            Data::List(items) => items.iter().map(Value::to_json).collect(),
+            Data::Object(members) => serde_json::Value::Object(
+                members.iter().map(|m| (m.key.clone(), m.value.to_json())).collect(),
+            ),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub enum Data {
     Null,
@@ -97,7 +114,7 @@ impl<'a> Cursor<'a> {
         self.rest.chars().next()
     }
 
-    pub fn next(&mut self) -> Option<char> {
+    pub fn advance(&mut self) -> Option<char> {
         let mut chars = self.rest.chars();
         let next = chars.next()?;
         self.rest = chars.as_str();
@@ -120,7 +137,7 @@ impl<'a> Cursor<'a> {
 
     pub fn skip(&mut self, count: usize) {
         for _ in 0..count {
-            self.next();
+            self.advance();
         }
     }
 
@@ -128,7 +145,7 @@ impl<'a> Cursor<'a> {
     pub fn take_while(&mut self, wanted: impl Fn(char) -> bool) -> &'a str {
         let start = self.rest;
         while self.peek().is_some_and(&wanted) {
-            self.next();
+            self.advance();
         }
         &start[..start.len() - self.rest.len()]
     }
