@@ -42,7 +42,7 @@ pub(crate) fn command(program: &str, command: &Command) -> String {
             text.extend(flags.into_iter().map(flag));
         }
     }
-    text
+    format!("{}\n", text.trim_end())
 }
 
 fn row(name: &str, command: &Command) -> Vec<String> {
