@@ -1,7 +1,9 @@
-//! `agent`: runs an agent in the foreground. Its flags belong to the configuration's table in the
-//! agent crate, which parses them; this file only hands over.
+//! `agent`: runs an agent in the foreground. Its flags are rows of the configuration's table in
+//! the agent crate, which also parses them; this file only hands over.
 
-use super::base::{Api, Command, Console, Failure, Run};
+use tribune_agent::config::{AgentArgs, FlagError, Machine, flags, load, parse_agent_args};
+
+use super::base::{Api, Command, Console, Failure, Flag, Run};
 
 pub(crate) const COMMAND: Command = Command {
     name: "agent",
@@ -15,9 +17,30 @@ Runs an agent in the foreground until it is interrupted.
 ",
     flags: &[],
     api: Api::None,
-    run: Run::Words(run),
+    run: Run::Words { run, flags: table_flags },
 };
 
-fn run(_console: &mut Console, _words: &[String]) -> Result<(), Failure> {
+fn table_flags() -> Vec<Flag> {
+    let of_row = |flag: flags::Flag| match flag.is_bool {
+        true => Flag::bool(flag.name, flag.doc),
+        false => Flag::text(flag.name, flag.doc),
+    };
+    flags::flags().into_iter().map(of_row).collect()
+}
+
+/// Source: transcripts/config/validate.txt.
+fn run(console: &mut Console, words: &[String]) -> Result<(), Failure> {
+    let args = parse(words)?;
+    let loaded = load(&args, &Machine).map_err(|errors| Failure::text(format!("==> {errors}")))?;
+    for warning in &loaded.warnings {
+        console.error(warning);
+    }
     Err(Failure::text("==> this build holds no agent"))
+}
+
+fn parse(words: &[String]) -> Result<AgentArgs, Failure> {
+    parse_agent_args(words).map_err(|error| match error {
+        FlagError::Help => Failure::usage(),
+        other => Failure::with_usage(other.to_string()),
+    })
 }

@@ -88,7 +88,7 @@ fn run_command(console: &mut Console, command: &Command, rest: &[String]) -> Res
     }
     match command.run {
         Run::Parent => Err(Failure::usage()),
-        Run::Words(run) => run(console, rest),
+        Run::Words { run, .. } => run(console, rest),
         Run::Flags(run) => {
             let parsed = flags::parse(&command.all_flags(), rest)
                 .map_err(|error| Failure::with_usage(error.to_string()))?;

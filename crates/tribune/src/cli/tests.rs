@@ -116,6 +116,33 @@ fn an_agent_that_is_not_there_is_named() {
     check_refused("members", 1, &expected);
 }
 
+/// Source: transcripts/config/validate.txt.
+#[test]
+fn configuration_is_checked_without_an_agent() {
+    let path = std::env::temp_dir().join(format!("tribune-cli-{}.hcl", std::process::id()));
+    std::fs::write(&path, "data_dir = \"data\"\n").unwrap();
+    let name = path.display();
+    let valid = (0, "Configuration is valid!\n".to_string(), String::new());
+    assert_eq!(run(&format!("validate {name}")), valid);
+    assert_eq!(run(&format!("validate -quiet {name}")), (0, String::new(), String::new()));
+    std::fs::write(&path, "data_dir = \"data\n").unwrap();
+    let refused = format!(
+        "Config validation failed: failed to parse {name}: At 1:17: literal not terminated"
+    );
+    check_refused(&format!("validate {name}"), 1, &refused);
+    std::fs::remove_file(&path).unwrap();
+    let bogus = "-config-format must be either 'hcl' or 'json";
+    check_refused("validate -config-format=bogus x.hcl", 1, bogus);
+}
+
+/// Source: transcripts/config/validate.txt.
+#[test]
+fn an_agent_that_cannot_start_says_why() {
+    check_refused("agent -nosuch", 1, "flag provided but not defined: -nosuch");
+    let missing = "==> config: Open failed on nosuch. open nosuch: no such file or directory";
+    check_refused("agent -config-dir=nosuch", 1, missing);
+}
+
 #[test]
 fn an_empty_import_is_fine() {
     assert_eq!(run("kv import []"), (0, String::new(), String::new()));

@@ -1,5 +1,7 @@
 //! `validate`: reads configuration files as the agent would, and starts nothing.
 
+use tribune_agent::config::{AgentArgs, Machine, validate};
+
 use super::base::{Api, Command, Console, Failure, Flag, Parsed, Run};
 
 pub(crate) const COMMAND: Command = Command {
@@ -30,6 +32,18 @@ fn run(console: &mut Console, flags: &Parsed) -> Result<(), Failure> {
     if flags.words.is_empty() {
         return Err(Failure::text("Must specify at least one config file or directory"));
     }
-    let _ = console;
-    Err(Failure::text("Config validation failed: this build holds no agent"))
+    let args = AgentArgs {
+        config_paths: flags.words.clone(),
+        config_format: Some(format.to_string()),
+        ..AgentArgs::default()
+    };
+    let loaded = validate(&args, &Machine)
+        .map_err(|errors| Failure::text(format!("Config validation failed: {errors}")))?;
+    for warning in &loaded.warnings {
+        console.error(warning);
+    }
+    if !flags.bool("quiet") {
+        console.line("Configuration is valid!");
+    }
+    Ok(())
 }

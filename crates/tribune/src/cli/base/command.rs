@@ -35,8 +35,11 @@ pub(crate) enum Run {
     /// Has commands below it and does nothing itself.
     Parent,
     Flags(fn(&mut Console, &Parsed) -> Result<(), Failure>),
-    /// Parses its words itself.
-    Words(fn(&mut Console, &[String]) -> Result<(), Failure>),
+    /// Parses its words itself; the flags are for the help.
+    Words {
+        run: fn(&mut Console, &[String]) -> Result<(), Failure>,
+        flags: fn() -> Vec<Flag>,
+    },
 }
 
 /// The end of a command that did not do what was asked.

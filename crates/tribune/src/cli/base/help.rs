@@ -35,7 +35,11 @@ pub(crate) fn command(program: &str, command: &Command) -> String {
         });
         text.push_str(&format!("\nSubcommands:\n{}", table(&children.collect::<Vec<_>>())));
     }
-    let own: Vec<_> = command.flags.iter().collect();
+    let listed = match command.run {
+        Run::Words { flags, .. } => flags(),
+        Run::Parent | Run::Flags(_) => command.flags.to_vec(),
+    };
+    let own: Vec<_> = listed.iter().collect();
     for (title, flags) in [("Command Options", own), ("HTTP API Options", command.api_flags())] {
         if !flags.is_empty() {
             text.push_str(&format!("\n{title}\n\n"));
