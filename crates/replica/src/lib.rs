@@ -8,6 +8,7 @@
 
 mod admit;
 mod apply;
+pub mod boot;
 mod chores;
 mod compaction;
 mod consensus;

@@ -53,6 +53,9 @@ pub enum Bug {
     HastyAcknowledge,
     /// Sessions end after half their time.
     EarlyExpiry,
+    /// A snapshot's rows come back with the index of their creation.
+    #[cfg(feature = "planted-bugs")]
+    ForgetIndexes,
 }
 
 /// Why a replica could not start.

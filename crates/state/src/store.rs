@@ -128,6 +128,20 @@ impl Store {
         }
     }
 
+    /// A deliberate bug for the simulator to find: rows fall back to the index of their creation,
+    /// and the tables to that of their rows.
+    #[cfg(feature = "planted-bugs")]
+    pub fn forget_indexes(&mut self) {
+        let rows: Vec<_> = self.tables.kv.under(&crate::ids::Key::default()).cloned().collect();
+        self.tables.kv.index = Index(0);
+        for row in rows {
+            let mut row = row.as_ref().clone();
+            row.modify_index = row.create_index;
+            self.tables.kv.index = self.tables.kv.index.max(row.create_index);
+            self.tables.kv.put(row);
+        }
+    }
+
     fn fold(&mut self, index: Index, outcome: &Outcome, events: &[Event]) {
         let mut hasher = ChainHasher(self.chain ^ CHAIN_START);
         index.hash(&mut hasher);

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError};
 use std::time::Duration;
 use tokio::sync::oneshot;
-use tribune_durable::{Disk, MemDisk, SnapshotMeta, snapshot_file};
+use tribune_durable::{Disk, MemDisk};
 use tribune_replica::{
     Effect, Input, Proposal, Published, ReadError, Replica, RequestId, Signal, SignalOutcome,
-    SnapshotOrder, WriteError,
+    SnapshotOrder, WriteError, boot,
 };
-use tribune_state::{Command, Outcome, Source, View};
+use tribune_state::{Command, Outcome, Source};
 
 /// What arrives at the replica's thread.
 pub(crate) enum Job {
@@ -42,9 +42,6 @@ pub(crate) const JOBS_MAX: usize = 65_536;
 
 /// How many jobs one step takes at most, so that a step stays short.
 const JOBS_PER_STEP_MAX: usize = 4_096;
-
-/// How large the chunks of a snapshot file are.
-const SNAPSHOT_CHUNK_BYTES: usize = 256 << 10;
 
 /// Where the log is: on a thread of its own, or here if it is memory.
 pub(crate) enum Log {
@@ -225,7 +222,7 @@ impl<D: Disk + Clone + 'static> Loop<D> {
         let answer = self.sender.clone();
         let spawned = std::thread::Builder::new().name("snapshot".to_owned()).spawn(move || {
             let index = order.index;
-            let saved = match write_snapshot(&mut disk, &order) {
+            let saved = match boot::write_snapshot(&mut disk, &order) {
                 Ok(bytes) => {
                     tracing::info!(index, bytes, "wrote a snapshot");
                     Some(index)
@@ -241,38 +238,6 @@ impl<D: Disk + Clone + 'static> Loop<D> {
             tracing::warn!(%error, "could not start a snapshot");
             let _ = self.sender.try_send(Job::SnapshotSaved { index: None });
         }
-    }
-}
-
-fn write_snapshot<D: Disk>(
-    disk: &mut D,
-    order: &SnapshotOrder,
-) -> Result<u64, snapshot_file::SnapshotError> {
-    let extra = super::start::encode_voters(&order.voters);
-    let meta = SnapshotMeta { index: order.index, term: order.term, extra };
-    snapshot_file::write(disk, &meta, Chunks { view: &order.view, records: None })
-}
-
-/// Whole records gathered into chunks.
-struct Chunks<'a> {
-    view: &'a View,
-    records: Option<Box<dyn Iterator<Item = Vec<u8>> + 'a>>,
-}
-
-impl Iterator for Chunks<'_> {
-    type Item = Vec<u8>;
-
-    fn next(&mut self) -> Option<Vec<u8>> {
-        let view = self.view;
-        let records = self.records.get_or_insert_with(|| Box::new(view.records()));
-        let mut chunk = Vec::new();
-        for record in records.by_ref() {
-            chunk.extend_from_slice(&record);
-            if chunk.len() >= SNAPSHOT_CHUNK_BYTES {
-                break;
-            }
-        }
-        (!chunk.is_empty()).then_some(chunk)
     }
 }
 

@@ -13,10 +13,10 @@ use std::sync::mpsc::{Receiver, channel, sync_channel};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tribune_durable::{Disk, MemDisk, OpenError, Recovered, Wal, WalOptions};
-use tribune_replica::{Published, Replica, ReplicaConfig, StartError};
+use tribune_replica::boot::{self, BootError};
+use tribune_replica::{Published, Replica, ReplicaConfig};
 use tribune_state::catalog::Register;
 use tribune_state::connect::CaRoot;
-use tribune_state::{RestoreError, Store};
 
 /// What a server is made of.
 pub struct ServerConfig {
@@ -44,18 +44,9 @@ pub enum ServerError {
     /// The log or a snapshot cannot be opened.
     #[error("the data directory cannot be opened: {0}")]
     Open(#[from] OpenError),
-    /// A snapshot's contents cannot be loaded.
-    #[error("the snapshot cannot be loaded: {0}")]
-    Restore(#[from] RestoreError),
-    /// A snapshot cannot be read.
-    #[error("the snapshot cannot be read: {0}")]
-    Snapshot(#[from] tribune_durable::SnapshotError),
-    /// The snapshot was written by a later program.
-    #[error("the snapshot's head is not understood")]
-    Voters,
-    /// The replica refused what was recovered.
+    /// What was recovered did not become a replica.
     #[error(transparent)]
-    Replica(#[from] StartError),
+    Boot(#[from] BootError),
     /// The identity cannot be read or written.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -200,17 +191,9 @@ fn replica<D: Disk>(
         "recovered the log"
     );
     let id = config.identity.raft_id();
-    let (store, term, voters) = match recovered.snapshot {
-        Some((meta, mut reader)) => {
-            let chunks = reader.read_all(disk)?;
-            let store = Store::restore(chunks.iter().map(Vec::as_slice))?;
-            (store, meta.term, decode_voters(&meta.extra).ok_or(ServerError::Voters)?)
-        }
-        None => (Store::default(), 0, vec![id]),
-    };
     let replica_config = ReplicaConfig {
         id,
-        voters,
+        voters: vec![id],
         tick: TICK,
         snapshot_entries: config.snapshot_entries,
         snapshot_bytes: SNAPSHOT_BYTES,
@@ -219,8 +202,7 @@ fn replica<D: Disk>(
         seed: random_u64(),
         bug: None,
     };
-    let (hard_state, entries) = (recovered.hard_state, recovered.entries);
-    Ok(Replica::new(replica_config, clock.now(), store, term, hard_state, entries)?)
+    Ok(boot::boot(disk, recovered, replica_config, clock.now())?)
 }
 
 /// Wakes waiting queries; what queued up meanwhile is handled at once, from the newest view.
@@ -232,24 +214,4 @@ fn notify(parked: &Parked, published: &Receiver<Published>) {
         }
         parked.wake(&newest.view, &newest.events);
     }
-}
-
-/// The format of a snapshot's head.
-const VOTERS_FORMAT: u8 = 1;
-
-/// The voters as bytes for a snapshot's head.
-pub(crate) fn encode_voters(voters: &[u64]) -> Vec<u8> {
-    let mut bytes = vec![VOTERS_FORMAT];
-    for voter in voters {
-        bytes.extend_from_slice(&voter.to_be_bytes());
-    }
-    bytes
-}
-
-fn decode_voters(bytes: &[u8]) -> Option<Vec<u64>> {
-    let (format, rest) = bytes.split_first()?;
-    if *format != VOTERS_FORMAT || rest.len() % 8 != 0 {
-        return None;
-    }
-    rest.chunks_exact(8).map(|bytes| bytes.try_into().ok().map(u64::from_be_bytes)).collect()
 }
