@@ -216,3 +216,129 @@ fn salted_crc(place: Place, bytes: &[u8]) -> u32 {
     let seed = crc32c::crc32c_append(seed, &place.offset.to_le_bytes());
     crc32c::crc32c_append(seed, bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn metas() -> impl Strategy<Value = FrameMeta> {
+        let numbers = prop::array::uniform7(any::<u64>());
+        (any::<u8>(), numbers).prop_map(|(flags, [number, segment, offset, a, b, c, floor])| {
+            FrameMeta {
+                flags,
+                number,
+                synced: Position { segment, offset },
+                hard_state: HardState { term: a, vote: b, commit: c },
+                floor_index: floor,
+            }
+        })
+    }
+
+    fn entries() -> impl Strategy<Value = Vec<LogEntry>> {
+        let data = prop::collection::vec(any::<u8>(), 0..40);
+        let entry = (any::<u64>(), any::<u8>(), data);
+        (0..u64::MAX - 9, prop::collection::vec(entry, 0..8)).prop_map(|(first, entries)| {
+            let numbered = (first..).zip(entries);
+            let built = numbered.map(|(index, (term, kind, data))| LogEntry {
+                index,
+                term,
+                kind,
+                data: data.into(),
+            });
+            built.collect()
+        })
+    }
+
+    fn decode(bytes: &[u8], place: Place) -> Option<(FrameHeader, Vec<LogEntry>)> {
+        let HeaderRead::Valid(header) = decode_header(bytes, place) else {
+            return None;
+        };
+        decode_body(&header, bytes, place).map(|entries| (header, entries))
+    }
+
+    proptest! {
+        #[test]
+        fn a_frame_is_read_as_it_was_written(
+            meta in metas(), entries in entries(), salt: u64, offset: u64, after: [u8; 5],
+        ) {
+            let place = Place { salt, offset };
+            let mut bytes = Vec::new();
+            encode(&mut bytes, place, &meta, &entries).unwrap();
+            prop_assert_eq!(bytes.len() % FRAME_ALIGN_BYTES, 0);
+            prop_assert_eq!(bytes.len(), FRAME_HEADER_BYTES + body_bytes(&entries).unwrap());
+            let frame_bytes = bytes.len();
+            bytes.extend_from_slice(&after);
+            let (header, found) = decode(&bytes, place).unwrap();
+            prop_assert_eq!(header.frame_bytes(), frame_bytes);
+            prop_assert_eq!((header.meta, found), (meta, entries));
+        }
+
+        #[test]
+        fn a_frame_with_one_changed_bit_is_refused(
+            meta in metas(), entries in entries(), bit: prop::sample::Index,
+        ) {
+            let place = Place { salt: 5, offset: 4096 };
+            let mut bytes = Vec::new();
+            encode(&mut bytes, place, &meta, &entries).unwrap();
+            let bit = bit.index(bytes.len() * 8);
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            prop_assert_eq!(decode(&bytes, place), None);
+        }
+
+        #[test]
+        fn a_frame_counts_only_in_its_own_place(
+            meta in metas(), entries in entries(), salt: u64, offset: u64,
+        ) {
+            let mut bytes = Vec::new();
+            encode(&mut bytes, Place { salt, offset }, &meta, &entries).unwrap();
+            let moved = Place { salt, offset: offset.wrapping_add(8) };
+            prop_assert_eq!(decode_header(&bytes, moved), HeaderRead::Invalid);
+            let salted = Place { salt: salt.wrapping_add(1), offset };
+            prop_assert_eq!(decode_header(&bytes, salted), HeaderRead::Invalid);
+        }
+
+        /// The checksum is made right, so that what lies behind it is reached.
+        #[test]
+        fn any_header_and_body_are_read_or_refused(
+            mut header in prop::collection::vec(any::<u8>(), FRAME_HEADER_BYTES - 8),
+            body in prop::collection::vec(any::<u8>(), 0..200),
+            right_length: bool,
+        ) {
+            let place = Place { salt: 1, offset: 8 };
+            header[..4].copy_from_slice(&MARKER);
+            header[4] = FRAME_VERSION;
+            if right_length {
+                header[8..12].copy_from_slice(&u32::try_from(body.len()).unwrap().to_le_bytes());
+            }
+            header.put_u32(salted_crc(place, &body));
+            let crc = salted_crc(place, &header);
+            header.put_u32(crc);
+            header.extend_from_slice(&body);
+            if let Some((read, entries)) = decode(&header, place) {
+                prop_assert!(read.body_bytes <= body.len());
+                prop_assert!(entries.len() <= body.len());
+            }
+        }
+    }
+
+    #[test]
+    fn entries_too_long_for_one_frame_are_told_before_they_are_encoded() {
+        let data = Bytes::from(vec![0; BODY_BYTES_MAX / 2]);
+        let entry = |index| LogEntry { index, term: 1, kind: 0, data: data.clone() };
+        assert!(body_bytes(&[entry(1)]).is_some());
+        assert_eq!(body_bytes(&[entry(1), entry(2)]), None);
+    }
+
+    #[test]
+    fn a_newer_version_is_told_apart_from_damage() {
+        let place = Place { salt: 1, offset: 8 };
+        let mut bytes = Vec::new();
+        encode(&mut bytes, place, &FrameMeta::default(), &[]).unwrap();
+        bytes[4] = FRAME_VERSION + 1;
+        let crc = salted_crc(place, &bytes[..FRAME_HEADER_BYTES - 4]);
+        bytes[FRAME_HEADER_BYTES - 4..].copy_from_slice(&crc.to_le_bytes());
+        assert_eq!(decode_header(&bytes, place), HeaderRead::NewerVersion(FRAME_VERSION + 1));
+    }
+}

@@ -10,6 +10,8 @@
 pub mod ballast;
 pub mod batch;
 mod chain;
+#[cfg(test)]
+mod crash_disk;
 mod cursor;
 pub mod disk;
 mod frame;

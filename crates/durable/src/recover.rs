@@ -192,8 +192,8 @@ fn scan(disk: &dyn Disk, options: &WalOptions, numbers: &[u64]) -> Result<Scan, 
     for number in numbers {
         let file = segment::name(*number);
         let bytes = read_whole(disk, &file, chain::segment_file_bytes_max(options))?;
-        let salt = match segment::decode_header(&bytes, *number) {
-            SegmentHeader::Valid { salt } => salt,
+        let (salt, capacity_bytes) = match segment::decode_header(&bytes, *number) {
+            SegmentHeader::Valid { salt, capacity_bytes } => (salt, capacity_bytes),
             SegmentHeader::NewerVersion(found) => {
                 return Err(OpenError::NewerVersion { file, found });
             }
@@ -201,7 +201,15 @@ fn scan(disk: &dyn Disk, options: &WalOptions, numbers: &[u64]) -> Result<Scan, 
                 return Err(corrupt(&file, 0, "this is no head of a log file"));
             }
         };
-        let segment = Segment::new(*number, salt, bytes.len() as u64);
+        // Its length was durable before its name was: a shorter file has lost its end since.
+        if bytes.len() as u64 != capacity_bytes {
+            return Err(corrupt(
+                &file,
+                bytes.len() as u64,
+                "it has not the length it was made with",
+            ));
+        }
+        let segment = Segment::new(*number, salt, capacity_bytes);
         scan.segment(segment, &file, &bytes)?;
     }
     Ok(scan)
@@ -300,17 +308,22 @@ impl Scan {
         let Some(first) = entries.first().map(|entry| entry.index) else {
             return Ok(());
         };
-        let base_index = *self.base_index.get_or_insert(first.saturating_sub(1));
-        let kept = first.checked_sub(base_index).and_then(|after| after.checked_sub(1));
-        let kept = kept.map(to_usize);
-        match kept {
-            Some(kept) if kept <= self.entries.len() => {
-                self.entries.truncate(kept);
-                self.entries.extend(entries);
-                Ok(())
-            }
-            _ => Err(corrupt(file, offset, "its entries do not follow those before")),
+        let Some(before) = first.checked_sub(1) else {
+            return Err(corrupt(file, offset, "it holds an entry of index 0"));
+        };
+        let base_index = *self.base_index.get_or_insert(before);
+        if before < base_index {
+            // The entries it overwrites first stood in a segment that compaction has dropped.
+            self.base_index = Some(before);
+            self.entries.clear();
         }
+        let kept = to_usize(before.saturating_sub(base_index));
+        if kept > self.entries.len() {
+            return Err(corrupt(file, offset, "its entries do not follow those before"));
+        }
+        self.entries.truncate(kept);
+        self.entries.extend(entries);
+        Ok(())
     }
 
     /// Puts snapshot and log together: what is left of the log, and the state to go on from.
@@ -477,3 +490,6 @@ fn corrupt(file: &str, offset: u64, reason: &'static str) -> OpenError {
 fn tried(damaged: &[String]) -> String {
     if damaged.is_empty() { String::new() } else { format!(" (tried: {})", damaged.join("; ")) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,7 +24,7 @@ const MARK_BYTES: u64 = 64 << 10;
 
 const MAGIC: [u8; 8] = *b"TribWal\0";
 const SEGMENT_VERSION: u8 = 1;
-const HEADER_BYTES: usize = 36;
+const HEADER_BYTES: usize = 44;
 const NAME_PREFIX: &str = "wal-";
 
 /// What the log knows of one of its files.
@@ -44,7 +44,7 @@ pub(crate) struct Segment {
 
 /// What stands at the start of a segment file.
 pub(crate) enum SegmentHeader {
-    Valid { salt: u64 },
+    Valid { salt: u64, capacity_bytes: u64 },
     NewerVersion(u8),
     Invalid,
 }
@@ -164,6 +164,7 @@ fn encode_header(segment: &Segment) -> Vec<u8> {
     out.extend_from_slice(&[0; 7]);
     out.put_u64(segment.number);
     out.put_u64(segment.salt);
+    out.put_u64(segment.capacity_bytes);
     let crc = crc32c::crc32c(&out);
     out.put_u32(crc);
     out
@@ -172,13 +173,15 @@ fn encode_header(segment: &Segment) -> Vec<u8> {
 /// Reads the header at the start of the file of segment `number`.
 pub(crate) fn decode_header(bytes: &[u8], number: u64) -> SegmentHeader {
     match checked_header(bytes) {
-        Some((SEGMENT_VERSION, found, salt)) if found == number => SegmentHeader::Valid { salt },
-        Some((version, ..)) if version > SEGMENT_VERSION => SegmentHeader::NewerVersion(version),
+        Some((SEGMENT_VERSION, found)) if found.number == number => {
+            SegmentHeader::Valid { salt: found.salt, capacity_bytes: found.capacity_bytes }
+        }
+        Some((version, _)) if version > SEGMENT_VERSION => SegmentHeader::NewerVersion(version),
         _ => SegmentHeader::Invalid,
     }
 }
 
-fn checked_header(bytes: &[u8]) -> Option<(u8, u64, u64)> {
+fn checked_header(bytes: &[u8]) -> Option<(u8, Segment)> {
     let header = bytes.get(..HEADER_BYTES)?;
     let (covered, crc) = header.split_at_checked(HEADER_BYTES - 4)?;
     if Cursor::new(crc).u32()? != crc32c::crc32c(covered) {
@@ -190,5 +193,5 @@ fn checked_header(bytes: &[u8]) -> Option<(u8, u64, u64)> {
     }
     let version = cursor.u8()?;
     cursor.take(7)?;
-    Some((version, cursor.u64()?, cursor.u64()?))
+    Some((version, Segment::new(cursor.u64()?, cursor.u64()?, cursor.u64()?)))
 }

@@ -378,3 +378,6 @@ fn parse_name(file: &str) -> Option<SnapshotName> {
     let (index, term) = (index.parse().ok()?, term.parse().ok()?);
     (file_name(index, term) == file).then(|| SnapshotName { index, term, file: file.to_owned() })
 }
+
+#[cfg(test)]
+mod tests;

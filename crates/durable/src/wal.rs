@@ -431,4 +431,6 @@ fn refused<T>(reason: String) -> Result<T, AppendError> {
 }
 
 #[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
 mod tests;

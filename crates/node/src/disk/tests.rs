@@ -113,7 +113,7 @@ fn a_refused_prefill_leaves_no_file() {
     let mut disk = FileDisk::open(&scratch.0).unwrap();
     // More than any file system here can give to one file.
     assert!(disk.create("file", 1 << 62).is_err());
-    assert_eq!(disk.list().unwrap(), [String::new(); 0]);
+    assert!(disk.list().unwrap().is_empty());
 }
 
 #[test]
@@ -123,15 +123,15 @@ fn the_log_is_found_again_by_another_process_of_the_directory() {
     let options = WalOptions { salt: 99, ..WalOptions::default() };
     let (mut wal, _) = Wal::open(disk, options.clone()).unwrap();
     let data = vec![7; 300_000].into();
-    let hard_state = Some(HardState { term: 2, vote: 1, commit: 0 });
+    let hard_state = HardState { term: 2, vote: 1, commit: 0 };
     let entries = vec![LogEntry { index: 1, term: 2, kind: 0, data }];
-    wal.append(&Batch { entries: entries.clone(), hard_state }).unwrap();
+    wal.append(&Batch { entries: entries.clone(), hard_state: Some(hard_state) }).unwrap();
     assert!(wal.restore_ballast().unwrap());
     wal.close_frame().unwrap();
     drop(wal);
     let (wal, recovered) = Wal::open(FileDisk::open(&scratch.0).unwrap(), options).unwrap();
     assert_eq!(recovered.entries, entries);
-    assert_eq!(wal.hard_state(), hard_state.unwrap());
+    assert_eq!(wal.hard_state(), hard_state);
     assert_eq!(wal.disk().list().unwrap(), ["ballast", "wal-0000000000000001"]);
 }
 
