@@ -13,11 +13,7 @@ use tribune_state::catalog::{
     CheckRow, CheckStatus, Locality, NodeRow, Register, ServiceRow, Weights,
 };
 
-/// The version of Consul whose interfaces this program speaks; clients choose by it.
-pub const CONSUL_VERSION: &str = "1.22.1";
-
-/// This program's own version.
-pub const TRIBUNE_VERSION: &str = env!("CARGO_PKG_VERSION");
+pub use tribune_api::version::{CONSUL_VERSION, TRIBUNE_VERSION};
 
 /// What the server registers of itself: its node, the `consul` service, and that it is alive.
 pub fn own_registration(config: &RuntimeConfig, identity: &Identity) -> Register {

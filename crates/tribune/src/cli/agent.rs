@@ -1,7 +1,9 @@
 //! `agent`: runs an agent in the foreground. Its flags are rows of the configuration's table in
 //! the agent crate, which also parses them; this file only hands over.
 
-use tribune_agent::config::{AgentArgs, FlagError, Machine, flags, load, parse_agent_args};
+use std::process::ExitCode;
+
+use tribune_agent::config::{flags, parse_agent_args};
 
 use super::base::{Api, Command, Console, Failure, Flag, Run};
 
@@ -28,19 +30,10 @@ fn table_flags() -> Vec<Flag> {
     flags::flags().into_iter().map(of_row).collect()
 }
 
+/// Flags are read here first, since only here is there a usage to show; the agent says the rest.
+///
 /// Source: transcripts/config/validate.txt.
-fn run(console: &mut Console, words: &[String]) -> Result<(), Failure> {
-    let args = parse(words)?;
-    let loaded = load(&args, &Machine).map_err(|errors| Failure::text(format!("==> {errors}")))?;
-    for warning in &loaded.warnings {
-        console.error(warning);
-    }
-    Err(Failure::text("==> this build holds no agent"))
-}
-
-fn parse(words: &[String]) -> Result<AgentArgs, Failure> {
-    parse_agent_args(words).map_err(|error| match error {
-        FlagError::Help => Failure::usage(),
-        other => Failure::with_usage(other.to_string()),
-    })
+fn run(_console: &mut Console, words: &[String]) -> Result<(), Failure> {
+    parse_agent_args(words).map_err(|error| Failure::with_usage(error.to_string()))?;
+    if tribune_agent::run(words) == ExitCode::SUCCESS { Ok(()) } else { Err(Failure::code(1)) }
 }

@@ -139,8 +139,8 @@ fn configuration_is_checked_without_an_agent() {
 #[test]
 fn an_agent_that_cannot_start_says_why() {
     check_refused("agent -nosuch", 1, "flag provided but not defined: -nosuch");
-    let missing = "==> config: Open failed on nosuch. open nosuch: no such file or directory";
-    check_refused("agent -config-dir=nosuch", 1, missing);
+    // What is wrong with its configuration the agent says itself, past these streams.
+    assert_eq!(run("agent -config-dir=nosuch").0, 1);
 }
 
 #[test]
