@@ -73,6 +73,36 @@ pub const CHECK_WARNING_ABOVE_CRITICAL: &str =
     "FailuresBeforeWarning can't be higher than FailuresBeforeCritical";
 pub const OS_SERVICE_UNSUPPORTED: &str = "not implemented";
 
+// transcripts/agent/registration.txt
+pub const WEIGHTS_PASSING: &str = "Invalid Weights: Passing must be greater than 0";
+pub const WEIGHTS_WARNING: &str = "Invalid Weights: Warning must be greater or equal than 0";
+pub const WEIGHTS_RANGE: &str = "Invalid Weights: DNS Weight must be between 0 and 65535";
+pub const PROXY_NEEDS_DESTINATION: &str =
+    "Proxy.DestinationServiceName must be non-empty for Connect proxy services";
+pub const PROXY_WILDCARD: &str =
+    "Proxy.DestinationServiceName must not be a wildcard for Connect proxy services";
+pub const PROXY_NEEDS_PORT: &str = "Port or SocketPath must be set for a connect-proxy";
+pub const UPSTREAM_NEEDS_NAME: &str = "upstream destination name cannot be empty";
+pub const UPSTREAM_NEEDS_PORT: &str =
+    "upstream local bind port or local socket path must be defined and nonzero";
+pub const PORT_AND_PORTS: &str = "Cannot set both Port and Ports";
+pub const PORTS_NEED_DEFAULT: &str = "One of the Ports must be marked as Default";
+pub const PORTS_ONE_DEFAULT: &str = "Only one of the Ports can be marked as Default";
+pub const PORTS_NEED_NAME: &str = "Ports.Name cannot be empty";
+pub const PORTS_NEED_PORT: &str = "Ports.Port must be greater than zero";
+pub const SIDECAR_NESTED: &str = "A SidecarService cannot have a nested SidecarService";
+pub const SIDECAR_ID: &str =
+    "A SidecarService cannot specify an ID as this is managed by the agent";
+
+// consul-surface D.2; the range of ports is full
+pub const SIDECAR_PORTS_USED: &str = "no free port for the sidecar: all of its range are in use";
+
+// transcripts/agent/runs.txt
+pub const TTL_EXPIRED: &str = "TTL expired";
+pub const SIDECAR_CHECK_LISTENING: &str = "Connect Sidecar Listening";
+pub const ALIAS_NO_CHECKS: &str = "No checks found.";
+pub const ALIAS_PASSING: &str = "All checks passing.";
+
 // transcripts/connect/ca.txt, connect/off.txt
 pub const PEM_NOT_BOOLEAN: &str = "The 'pem' query parameter must be a boolean value";
 pub const CONNECT_DISABLED: &str = "Connect must be enabled in order to use this endpoint";
@@ -80,6 +110,104 @@ pub const CONNECT_DISABLED: &str = "Connect must be enabled in order to use this
 // transcripts/agent/maintenance.txt
 pub const NODE_MAINTENANCE_REASON: &str = "Maintenance mode is enabled for this node, \
                                            but no reason was provided. This is a default message.";
+
+// transcripts/agent/maintenance.txt
+pub const SERVICE_MAINTENANCE_REASON: &str = "Maintenance mode is enabled for this service, \
+                                              but no reason was provided. This is a default \
+                                              message.";
+pub const MISSING_SERVICE_ID: &str = "Missing service ID";
+pub const NODE_MAINTENANCE_CHECK: &str = "_node_maintenance";
+pub const SERVICE_MAINTENANCE_CHECK: &str = "_service_maintenance:";
+pub const NODE_MAINTENANCE_NAME: &str = "Node Maintenance Mode";
+pub const SERVICE_MAINTENANCE_NAME: &str = "Service Maintenance Mode";
+
+/// Source: transcripts/agent/check.txt.
+pub fn invalid_check_status(status: &str) -> String {
+    format!("Invalid check status: '{status}'")
+}
+
+/// Source: transcripts/agent/service.txt.
+pub fn invalid_check(why: &str) -> String {
+    format!("Invalid check: {why}")
+}
+
+/// Several mistakes at once, as Go's list of errors prints them.
+///
+/// Source: transcripts/agent/registration.txt.
+pub fn validation_failed(mistakes: &[String]) -> String {
+    let count = mistakes.len();
+    let noun = if count == 1 { "error" } else { "errors" };
+    let mut text = format!("Validation failed: {count} {noun} occurred:\n");
+    for mistake in mistakes {
+        text.push_str(&format!("\t* {mistake}\n"));
+    }
+    text.push('\n');
+    text
+}
+
+/// Source: transcripts/agent/registration.txt.
+pub fn invalid_service_meta(key: &str, value: &str, why: &str) -> String {
+    format!("Invalid Service Meta: Couldn't load metadata pair ('{key}', '{value}'): {why}")
+}
+
+/// Source: transcripts/agent/registration.txt.
+pub fn gateway_needs_port(kind: &str) -> String {
+    format!("Port must be non-zero for a {kind}")
+}
+
+/// Source: transcripts/agent/registration.txt.
+pub fn port_name_not_unique(name: &str) -> String {
+    format!("Ports.Name \"{name}\" has to be unique")
+}
+
+/// Source: transcripts/agent/registration.txt.
+pub fn upstream_twice(kind: &str, name: &str, peer: &str, datacenter: &str) -> String {
+    format!(
+        "upstreams cannot contain duplicates of [type=\"{kind}\", name=\"{name}\", \
+         partition=\"\", namespace=\"\", peer=\"{peer}\", datacenter=\"{datacenter}\"]"
+    )
+}
+
+/// Source: transcripts/agent/registration.txt.
+pub fn upstream_bind_twice(place: &str) -> String {
+    format!(
+        "upstreams cannot contain duplicates by local bind address and port or unix path; \
+         \"{place}\" is specified twice"
+    )
+}
+
+/// Source: transcripts/agent/check.txt: the name of a service's check that has none.
+pub fn service_check_name(service: &str) -> String {
+    format!("Service '{service}' check")
+}
+
+/// Source: transcripts/agent/registration.txt.
+pub fn sidecar_check_alias(id: &str) -> String {
+    format!("Connect Sidecar Aliasing {id}")
+}
+
+/// Source: transcripts/agent/types.txt.
+pub fn ttl_output_cut(kept: &str, kept_bytes: usize, bytes: usize) -> String {
+    format!("{kept} ... (captured {kept_bytes} of {bytes} bytes)")
+}
+
+/// Source: transcripts/agent/runs.txt; the last output is in the words of consul-surface C.
+pub fn ttl_expired(last_output: &str) -> String {
+    if last_output.is_empty() {
+        return TTL_EXPIRED.to_owned();
+    }
+    format!("{TTL_EXPIRED} (last output before timeout follows): {last_output}")
+}
+
+/// Source: transcripts/agent/runs.txt, agent/alias.txt.
+pub fn alias_service_unknown(id: &str, node: &str) -> String {
+    format!("Service {id} could not be found on node {node}")
+}
+
+/// Source: transcripts/agent/alias.txt.
+pub fn alias_failing(name: &str, output: &str) -> String {
+    format!("Aliased check \"{name}\" failing: {output}")
+}
 
 /// Source: transcripts/agent/service.txt.
 pub fn unknown_service_id(id: &str) -> String {

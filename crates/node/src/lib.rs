@@ -8,7 +8,9 @@ pub mod clock;
 pub mod cluster;
 pub mod disk;
 pub mod entropy;
+pub mod local;
 pub mod server;
 pub mod shared;
 
 pub use cluster::Cluster;
+pub use local::Local;

@@ -1,0 +1,55 @@
+//! Checks that follow another service of this agent: the worst of its checks and the node's.
+//! Source: consul-surface C; transcripts/agent/alias.txt.
+
+use std::collections::BTreeSet;
+
+use tribune_api::messages;
+use tribune_state::catalog::CheckStatus;
+use tribune_state::ids::{CheckId, ServiceId};
+
+use crate::run;
+use crate::state::State;
+
+/// A follower of a follower settles in the second round; circles are cut there.
+const ROUNDS: usize = 2;
+
+/// Looks again at what follows a service that has changed.
+pub(crate) fn follow(state: &mut State) {
+    for _ in 0..ROUNDS {
+        let due = std::mem::take(&mut state.aliases_due);
+        if state.aliases_of.is_empty() || due.is_empty() {
+            return;
+        }
+        let is_of_node = due.iter().any(ServiceId::is_empty);
+        let followers = state.aliases_of.iter();
+        let followers: BTreeSet<(ServiceId, CheckId)> = followers
+            .filter(|(target, _)| is_of_node || due.contains(*target))
+            .flat_map(|(target, all)| all.iter().map(|id| (target.clone(), id.clone())))
+            .collect();
+        for (target, id) in followers {
+            let (status, output) = look_at(state, &target);
+            run::set_status(state, &id, status, output);
+        }
+    }
+    state.aliases_due.clear();
+}
+
+fn look_at(state: &State, target: &ServiceId) -> (CheckStatus, String) {
+    if !state.services.contains_key(target) {
+        let text = messages::alias_service_unknown(target.as_str(), "");
+        return (CheckStatus::Critical, text);
+    }
+    let ids = state.checks_of(target).into_iter().chain(state.checks_of(&ServiceId::default()));
+    let checks: Vec<_> = ids.filter_map(|id| state.checks.get(&id)).collect();
+    if checks.is_empty() {
+        return (CheckStatus::Passing, messages::ALIAS_NO_CHECKS.to_owned());
+    }
+    let worst = |status: CheckStatus| checks.iter().find(|check| check.status == status);
+    match worst(CheckStatus::Critical).or_else(|| worst(CheckStatus::Warning)) {
+        Some(check) => {
+            let text = messages::alias_failing(&check.plan.name, &check.output);
+            (check.status.clone(), text)
+        }
+        None => (CheckStatus::Passing, messages::ALIAS_PASSING.to_owned()),
+    }
+}

@@ -1,0 +1,81 @@
+//! Everything an agent's brain can ask of its body. Effects are to be done in their order.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tribune_api::agent::AgentService;
+use tribune_api::health::HealthCheck;
+use tribune_state::Command;
+use tribune_state::ids::{CheckId, ServiceId};
+
+use crate::error::EdgeError;
+use crate::input::{RequestId, Ticket};
+use crate::probe::ProbeRequest;
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Effect {
+    /// Show these to readers. Comes before the replies of the same step.
+    Publish(Vec<Change>),
+    /// Run a probe; every one that is started must be reported once.
+    Probe(Box<ProbeRequest>),
+    /// Write to the catalog and report. At most one is under way.
+    Propose(Ticket, Box<Command>),
+    /// Read what the catalog holds for this node.
+    ReadCatalog,
+    /// Put registrations on disk and report. At most one is under way.
+    Persist(Ticket, Save),
+    /// Answer a request.
+    Reply(RequestId, Result<(), EdgeError>),
+    /// Something the operator may want to read.
+    Note(Note),
+}
+
+/// A row that readers see has changed, or is gone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Change {
+    /// A service.
+    Service(ServiceId, Option<Arc<AgentService>>),
+    /// A check.
+    Check(CheckId, Option<Arc<HealthCheck>>),
+}
+
+/// Bytes for the file of registrations.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Save {
+    /// To be added at its end.
+    Append(Vec<u8>),
+    /// To replace all of it at once, by a rename.
+    Replace(Vec<u8>),
+}
+
+/// A fact for the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Note {
+    /// A check went from one state to another.
+    CheckChanged {
+        /// The check.
+        check: CheckId,
+        /// Before.
+        from: String,
+        /// Now.
+        to: String,
+    },
+    /// A service was removed, since this check stayed critical for as long as it said.
+    ServiceRemoved {
+        /// The service.
+        service: ServiceId,
+        /// The check.
+        check: CheckId,
+    },
+    /// The catalog held something of this node that nobody registered here; it is removed.
+    NotOurs {
+        /// Its id.
+        id: String,
+    },
+    /// The last write to the catalog failed; it will be tried again.
+    SyncFailed {
+        /// How many items wait.
+        waiting: usize,
+    },
+}

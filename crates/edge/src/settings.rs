@@ -1,0 +1,62 @@
+//! What the agent's brain is told once, at its start: whose node it speaks for and its limits.
+//! It reads no configuration; the front door fills it in.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use tribune_state::catalog::NodeRow;
+
+/// The settings of one agent.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The node's own row, as the catalog shall hold it; its indexes do not count.
+    pub node: NodeRow,
+    /// True on a server, whose `consul` service belongs to the leader.
+    pub server: bool,
+    /// True if scripts may be registered by the API.
+    pub scripts_by_api: bool,
+    /// The most bytes of a check's output that are kept; a check may ask for fewer.
+    pub check_output_bytes_max: usize,
+    /// About how long a change of output alone waits before the catalog hears of it.
+    pub check_update_interval: Duration,
+    /// True to keep no output at all.
+    pub discard_check_output: bool,
+    /// The time between two comparisons with the catalog.
+    pub sync_interval: Duration,
+    /// The ports that sidecars are given.
+    pub sidecar_ports: RangeInclusive<u16>,
+    /// True if registrations are to be kept on disk.
+    pub persist: bool,
+    /// The wall clock when `now` was zero, in milliseconds of the Unix epoch.
+    pub wall_ms_at_zero: u64,
+    /// Where all randomness comes from.
+    pub seed: [u8; 32],
+}
+
+/// Source: Consul 1.22 documentation, `check_output_max_size`.
+pub const CHECK_OUTPUT_BYTES_MAX: usize = 4096;
+/// Source: Consul 1.22 documentation, `check_update_interval`.
+pub const CHECK_UPDATE_INTERVAL: Duration = Duration::from_secs(5 * 60);
+/// Source: consul-surface D.1.
+pub const SYNC_INTERVAL: Duration = Duration::from_secs(60);
+/// Source: consul-surface D.2.
+pub const SIDECAR_PORTS: RangeInclusive<u16> = 21_000..=21_255;
+
+impl Settings {
+    /// The defaults of a server in development mode, for this node.
+    pub fn for_node(node: NodeRow, seed: [u8; 32]) -> Settings {
+        Settings {
+            node,
+            server: true,
+            scripts_by_api: false,
+            check_output_bytes_max: CHECK_OUTPUT_BYTES_MAX,
+            check_update_interval: CHECK_UPDATE_INTERVAL,
+            discard_check_output: false,
+            sync_interval: SYNC_INTERVAL,
+            sidecar_ports: SIDECAR_PORTS,
+            persist: false,
+            wall_ms_at_zero: 0,
+            seed,
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The brain by moving its clock.

@@ -1,0 +1,1 @@
+//! The body with a cluster and a prober of its own.
