@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use tribune_durable::{AppendError, Batch, HardState, LogEntry, Wal, WalOptions};
+use tribune_durable::{AppendError, Batch, HardState, LogEntry, SnapshotMeta, Wal, WalOptions};
 
 use super::*;
 
@@ -156,4 +156,62 @@ fn a_second_lock_of_a_directory_names_the_holder() {
     drop(held);
     DirLock::acquire(&scratch.0).unwrap();
     assert_eq!(mode(&scratch.0.join("lock")), 0o600);
+}
+
+/// A log with everything its format has: an overwrite, a snapshot, a second segment, an end.
+fn write_golden(root: &Path) {
+    let mut options = WalOptions::salted(0x60_1d_e4);
+    options.segment_bytes_first = 8192;
+    options.ballast_bytes = 0;
+    let (mut wal, _) = Wal::open(FileDisk::open(root).unwrap(), options).unwrap();
+    let entries = |from: u64, to: u64, term: u64| -> Vec<LogEntry> {
+        let data = |index: u64| vec![u8::try_from(index).unwrap(); 700].into();
+        (from..=to).map(|index| LogEntry { index, term, kind: 1, data: data(index) }).collect()
+    };
+    let hard_state = |term, commit| Some(HardState { term, vote: 1, commit });
+    wal.append(&Batch { entries: entries(1, 4, 1), hard_state: hard_state(1, 2) }).unwrap();
+    wal.append(&Batch { entries: entries(3, 8, 2), hard_state: hard_state(2, 5) }).unwrap();
+    let meta = SnapshotMeta { index: 4, term: 2, extra: b"extra".to_vec() };
+    wal.save_snapshot(&meta, [b"first".to_vec(), vec![4; 100]]).unwrap();
+    wal.close_frame().unwrap();
+}
+
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/golden/log-v1")
+}
+
+fn contents(root: &Path) -> BTreeMap<String, Vec<u8>> {
+    let files = fs::read_dir(root).unwrap().map(|entry| entry.unwrap());
+    let named = files.map(|file| (file.file_name().into_string().unwrap(), file.path()));
+    named.map(|(name, path)| (name, fs::read(path).unwrap())).collect()
+}
+
+#[test]
+fn the_golden_directory_of_the_first_format_is_opened() {
+    let scratch = Scratch::new();
+    let mut disk = FileDisk::open(&scratch.0).unwrap();
+    for (name, bytes) in contents(&golden()) {
+        disk.create(&name, 0).unwrap();
+        disk.write(&name, 0, &bytes).unwrap();
+    }
+    let (wal, recovered) = Wal::open(disk, WalOptions::salted(1)).unwrap();
+    assert_eq!(recovered.hard_state, HardState { term: 2, vote: 1, commit: 5 });
+    let (meta, mut reader) = recovered.snapshot.unwrap();
+    assert_eq!((meta.index, meta.term, meta.extra.as_slice()), (4, 2, b"extra".as_slice()));
+    assert_eq!(reader.read_all(wal.disk()).unwrap(), [b"first".to_vec(), vec![4; 100]]);
+    let found: Vec<_> = recovered.entries.iter().map(|e| (e.index, e.term, e.data[0])).collect();
+    assert_eq!(found, [(5, 2, 5), (6, 2, 6), (7, 2, 7), (8, 2, 8)]);
+    assert_eq!(recovered.report.segments, 2);
+}
+
+/// A difference means a new format: give it a version and a golden directory of its own, made by
+/// running this test with GOLDEN_DIR set, and keep the old one.
+#[test]
+fn what_is_written_today_is_the_golden_directory_byte_for_byte() {
+    if let Some(root) = std::env::var_os("GOLDEN_DIR") {
+        write_golden(Path::new(&root));
+    }
+    let scratch = Scratch::new();
+    write_golden(&scratch.0);
+    assert!(contents(&scratch.0) == contents(&golden()), "the format of the log has changed");
 }
