@@ -22,7 +22,7 @@ pub fn build(settings: &Settings, machine: Machine, errors: &mut ConfigErrors) -
     let addresses = match machine {
         Machine::This(addresses) | Machine::Another(addresses) => addresses,
     };
-    let mut reader = Reader { settings, addresses, errors };
+    let mut reader = Reader { settings, addresses, errors, machine_complaint: None };
     let bind = reader.one("bind_addr").unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     let client = reader.client();
     let advertise = reader.advertise(bind, matches!(machine, Machine::This(_)));
@@ -52,7 +52,14 @@ pub fn build(settings: &Settings, machine: Machine, errors: &mut ConfigErrors) -
         expose_ports: reader.range("ports.expose_min_port", "ports.expose_max_port"),
         unix_sockets: reader.unix_sockets(),
     };
+    let machine_complaint = reader.machine_complaint.take();
     refuse_shared(&network, settings.bool("server"), errors);
+    // That the machine's addresses do not tell is worth a word only once the rest is right.
+    if let Some(complaint) = machine_complaint
+        && errors.is_empty()
+    {
+        errors.rule(complaint);
+    }
     network
 }
 
@@ -60,6 +67,7 @@ struct Reader<'a> {
     settings: &'a Settings,
     addresses: &'a [InterfaceAddress],
     errors: &'a mut ConfigErrors,
+    machine_complaint: Option<String>,
 }
 
 impl Reader<'_> {
@@ -128,15 +136,15 @@ impl Reader<'_> {
         let kind = if bind.is_ipv4() { "private IPv4" } else { "public IPv6" };
         let found: Vec<IpAddr> =
             self.addresses.iter().map(|found| found.address).filter(|ip| wanted(*ip)).collect();
-        match found.as_slice() {
+        let complaint = match found.as_slice() {
             [only] => return *only,
-            [] if detect => self.errors.rule(format!("No {kind} address found")),
-            [_, ..] if detect => self.errors.rule(format!(
+            [] => format!("No {kind} address found"),
+            _ => format!(
                 "Multiple {kind} addresses found. Please configure one with 'bind' and/or \
                  'advertise'."
-            )),
-            _ => {}
-        }
+            ),
+        };
+        self.machine_complaint = Some(complaint).filter(|_| detect);
         bind
     }
 

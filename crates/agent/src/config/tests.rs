@@ -167,6 +167,8 @@ fn the_address_to_advertise_must_be_one() {
     );
     machine.addresses = vec![eth0("8.8.8.8")];
     assert_eq!(complaint(&machine), "No private IPv4 address found");
+    let worse = args(&["-data-dir=data", "-log-level=loud"]);
+    assert!(!load(&worse, &machine).unwrap_err().to_string().contains("address"));
     // Elsewhere the addresses of this machine say nothing.
     assert!(validate(&line, &machine).is_ok());
 }
