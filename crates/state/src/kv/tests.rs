@@ -48,6 +48,16 @@ fn cas_zero_creates_only_if_absent() {
 }
 
 #[test]
+fn a_session_that_is_gone_releases_nothing_and_is_no_error() {
+    let mut kv = KvTables::default();
+    let gone = "11111111-2222-3333-4444-555555555555".to_string();
+    let unlock = KvCommand::Unlock(set("a", "1"), gone.clone());
+    assert_eq!(apply(&mut kv, &unlock, 5), crate::Outcome::Flag(false));
+    let lock = KvCommand::Lock(set("a", "1"), gone);
+    assert!(matches!(apply(&mut kv, &lock, 6), crate::Outcome::Refused(_)));
+}
+
+#[test]
 fn names_are_cut_after_the_first_separator_beyond_the_prefix() {
     let mut kv = KvTables::default();
     for (n, key) in ["web/a/b", "web/a/c", "web/host"].iter().enumerate() {

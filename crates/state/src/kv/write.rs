@@ -144,7 +144,11 @@ impl KvTables {
         index: Index,
         events: &mut Vec<Event>,
     ) -> Result<(), LockError> {
-        let id = sessions.parse(session).ok_or(LockError::InvalidSession)?;
+        // A session that is gone holds nothing; only one that is not named at all is a mistake.
+        // Source: transcripts/cli/kv.txt, transcripts/txn/more.txt.
+        let unknown =
+            if session.is_empty() { LockError::InvalidSession } else { LockError::NotHolder };
+        let id = sessions.parse(session).ok_or(unknown)?;
         let row = self.get(&set.key).ok_or(LockError::NotHolder)?;
         if row.session != Some(id) {
             return Err(LockError::NotHolder);
