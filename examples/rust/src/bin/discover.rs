@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -14,7 +15,17 @@ use tribune_client::{Client, health};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let service = std::env::args().nth(1).unwrap_or_else(|| "my-service".to_string());
     let client = Client::from_env()?;
     let address = timeout(PATIENCE, first_healthy(&client, &service)).await??;
