@@ -153,9 +153,8 @@ fn passed_of(verdicts: &BTreeMap<String, Verdict>) -> impl Iterator<Item = Strin
 fn complaint(printed: &str) -> Vec<&str> {
     let telling = |line: &&str| {
         let line = line.trim_start();
-        ["panic:", "Error:", "expected:", "actual  :", "Messages:"]
-            .iter()
-            .any(|m| line.starts_with(m))
+        // The last two are the lines of a difference between two values.
+        ["panic:", "Error:", "Messages:", "- ", "+ "].iter().any(|m| line.starts_with(m))
             || line.split_once(".go:").is_some_and(|(_, rest)| rest.contains(": "))
     };
     printed.lines().filter(telling).take(COMPLAINT_LINES_MAX).collect()
@@ -164,4 +163,4 @@ fn complaint(printed: &str) -> Vec<&str> {
 /// The client whose tests judge.
 const MODULE: &str = "github.com/hashicorp/consul/api";
 /// Enough to see what a test missed.
-const COMPLAINT_LINES_MAX: usize = 8;
+const COMPLAINT_LINES_MAX: usize = 12;
