@@ -28,6 +28,10 @@ const LOCK_WAIT: Duration = Duration::from_secs(15);
 /// Before the next try of a key that is free and yet refused: its lock-delay has not passed.
 const LOCK_DELAY_RETRY: Duration = Duration::from_secs(5);
 
+/// Refusals in a row, with growing pauses about half a minute of them: longer than an election,
+/// and not for ever, since a 500 may as well mean that the key itself is refused.
+const FAILURES_MAX: u32 = 8;
+
 /// A lock that is not held yet; see [`Client::lock`].
 ///
 /// ```no_run
@@ -81,7 +85,7 @@ impl Lock {
     ///
     /// # Errors
     /// [`Error::LockConflict`]: the key holds something else. Any other error of the requests
-    /// that is not transient; those are repeated while the session lives.
+    /// that is not transient, or that stays for half a minute.
     pub async fn acquire(self) -> Result<LockGuard, Error> {
         let held = self.acquire_until(None).await?;
         // Without a deadline there is no other way out.
@@ -133,12 +137,12 @@ impl Lock {
                 Ok(Attempt::Delayed) => {
                     sleep(left.map_or(LOCK_DELAY_RETRY, |left| left.min(LOCK_DELAY_RETRY))).await;
                 }
-                Err(error) if error.is_transient() && !is_bad_session(&error) => {
+                Err(error) if is_final(&error) || failures == FAILURES_MAX => return Err(error),
+                Err(_) => {
                     sleep(pause(failures)).await;
                     failures += 1;
                     index = 0;
                 }
-                Err(error) => return Err(error),
             }
         }
     }
@@ -183,8 +187,10 @@ impl Lock {
 /// A session that is gone answers 500, as a server without a leader does, but waiting cannot help.
 ///
 /// Source: transcripts/cli/kv.txt.
-fn is_bad_session(error: &Error) -> bool {
-    matches!(error, Error::Status { body, .. } if body.contains("invalid session"))
+fn is_final(error: &Error) -> bool {
+    let is_bad_session =
+        matches!(error, Error::Status { body, .. } if body.contains("invalid session"));
+    is_bad_session || !error.is_transient()
 }
 
 enum Attempt {
