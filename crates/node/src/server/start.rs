@@ -111,7 +111,7 @@ pub fn start<D: Disk + Clone + 'static>(
             launch(config, disk, recovered, |_| Ok((Log::Here(Box::new(LogHome::new(wal))), None)))
         }
         DiskKind::Directory(disk) => {
-            let options = WalOptions { salt: random_u64(), ..Default::default() };
+            let options = planted(WalOptions { salt: random_u64(), ..Default::default() });
             let (wal, recovered) = Wal::open(disk.clone(), options)?;
             launch(config, disk, recovered, |jobs| {
                 let (sender, receiver) = channel();
@@ -123,6 +123,20 @@ pub fn start<D: Disk + Clone + 'static>(
             })
         }
     }
+}
+
+/// The control build of the crash tests skips the sync when told to; every other build cannot.
+#[cfg(feature = "planted-bugs")]
+fn planted(mut options: WalOptions) -> WalOptions {
+    if std::env::var_os("TRIBUNE_PLANT").is_some_and(|bug| bug == "skip-sync") {
+        options.fault = tribune_durable::Fault::SkipSync;
+    }
+    options
+}
+
+#[cfg(not(feature = "planted-bugs"))]
+fn planted(options: WalOptions) -> WalOptions {
+    options
 }
 
 type DiskThread = Option<std::thread::JoinHandle<()>>;

@@ -1,0 +1,130 @@
+//! An agent as a process, and the plainest HTTP client there is.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long an agent may take to answer before a test gives up: generous, since CI is busy.
+const START_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// A running agent; it is killed when dropped.
+pub struct Agent {
+    child: Child,
+    pub http: SocketAddr,
+    /// When it was started.
+    pub started: Instant,
+    /// Where it says that it is ready, by systemd's protocol.
+    ready: UnixDatagram,
+    ready_path: PathBuf,
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").port()
+}
+
+impl Agent {
+    /// Starts a durable server in a directory.
+    pub fn start(dir: &Path) -> Agent {
+        Agent::start_program(Path::new(env!("CARGO_BIN_EXE_tribune")), dir)
+    }
+
+    /// Starts another build of it.
+    pub fn start_program(program: &Path, dir: &Path) -> Agent {
+        let (http, dns, server) = (free_port(), free_port(), free_port());
+        let ports = format!("ports {{ http = {http} dns = {dns} server = {server} grpc_tls = -1 }}");
+        let ready_path = std::env::temp_dir().join(format!("tribune-ready-{http}"));
+        let _ = std::fs::remove_file(&ready_path);
+        let ready = UnixDatagram::bind(&ready_path).expect("a socket");
+        ready.set_read_timeout(Some(START_TIME_MAX)).expect("a time-out");
+        let started = Instant::now();
+        let child = Command::new(program)
+            .args(["agent", "-server", "-bootstrap-expect=1", "-bind=127.0.0.1", "-node=node1"])
+            .arg(format!("-data-dir={}", dir.display()))
+            .args(["-hcl", &ports])
+            .env("NOTIFY_SOCKET", &ready_path)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the agent starts");
+        let http = SocketAddr::from(([127, 0, 0, 1], http));
+        Agent { child, http, started, ready, ready_path }
+    }
+
+    /// Waits until a write is acknowledged; how long that took since the start.
+    pub fn first_write(&mut self) -> Duration {
+        let mut said = [0; 64];
+        if let Err(error) = self.ready.recv(&mut said) {
+            panic!("the agent did not say that it is ready ({error}): {:?}", self.child.try_wait());
+        }
+        let mut client = Client::connect(self.http).expect("a connection");
+        let answer = client.send("PUT", "/v1/kv/first", b"1");
+        assert!(matches!(answer, Some((200, _, _))), "the first write: {answer:?}");
+        self.started.elapsed()
+    }
+
+    /// Kills it as hard as there is.
+    pub fn kill(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_file(&self.ready_path);
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// One connection.
+pub struct Client {
+    stream: BufReader<TcpStream>,
+}
+
+impl Client {
+    pub fn connect(address: SocketAddr) -> Option<Client> {
+        let stream = TcpStream::connect(address).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
+        stream.set_nodelay(true).ok()?;
+        Some(Client { stream: BufReader::new(stream) })
+    }
+
+    /// Sends a request; gives status, `X-Consul-Index` (0 if absent) and body, or nothing if the
+    /// connection broke before the whole answer was there.
+    pub fn send(&mut self, method: &str, path: &str, body: &[u8]) -> Option<(u16, u64, Vec<u8>)> {
+        let head =
+            format!("{method} {path} HTTP/1.1\r\nHost: t\r\nContent-Length: {}\r\n\r\n", body.len());
+        let mut request = head.into_bytes();
+        request.extend_from_slice(body);
+        self.stream.get_mut().write_all(&request).ok()?;
+        let mut line = String::new();
+        self.stream.read_line(&mut line).ok()?;
+        let status = line.split(' ').nth(1)?.parse().ok()?;
+        let (mut length, mut index) = (0, 0);
+        loop {
+            line.clear();
+            self.stream.read_line(&mut line).ok()?;
+            let Some((name, value)) = line.trim_end().split_once(':') else { break };
+            match name.to_ascii_lowercase().as_str() {
+                "content-length" => length = value.trim().parse().ok()?,
+                "x-consul-index" => index = value.trim().parse().ok()?,
+                _ => {}
+            }
+        }
+        if !line.trim_end().is_empty() {
+            return None;
+        }
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body).ok()?;
+        Some((status, index, body))
+    }
+}
