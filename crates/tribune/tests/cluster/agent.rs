@@ -36,7 +36,8 @@ impl Agent {
     /// Starts another build of it.
     pub fn start_program(program: &Path, dir: &Path) -> Agent {
         let (http, dns, server) = (free_port(), free_port(), free_port());
-        let ports = format!("ports {{ http = {http} dns = {dns} server = {server} grpc_tls = -1 }}");
+        let ports =
+            format!("ports {{ http = {http} dns = {dns} server = {server} grpc_tls = -1 }}");
         let ready_path = std::env::temp_dir().join(format!("tribune-ready-{http}"));
         let _ = std::fs::remove_file(&ready_path);
         let ready = UnixDatagram::bind(&ready_path).expect("a socket");
@@ -101,8 +102,10 @@ impl Client {
     /// Sends a request; gives status, `X-Consul-Index` (0 if absent) and body, or nothing if the
     /// connection broke before the whole answer was there.
     pub fn send(&mut self, method: &str, path: &str, body: &[u8]) -> Option<(u16, u64, Vec<u8>)> {
-        let head =
-            format!("{method} {path} HTTP/1.1\r\nHost: t\r\nContent-Length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: t\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
         let mut request = head.into_bytes();
         request.extend_from_slice(body);
         self.stream.get_mut().write_all(&request).ok()?;

@@ -9,7 +9,8 @@ const RELEASES: &[&str] = &["0.1.0"];
 #[test]
 fn every_release_s_data_directory_opens() {
     for release in RELEASES {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cluster/golden").join(release);
+        let source =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cluster/golden").join(release);
         let copy = std::env::temp_dir().join(format!("tribune-golden-{}", std::process::id()));
         copy_tree(&source, &copy);
         let mut agent = Agent::start(&copy);

@@ -32,9 +32,9 @@ pub fn load_until(
     let index = Arc::new(Mutex::new(history.index));
     std::thread::scope(|scope| {
         let mut threads = Vec::new();
-        for (writer, before) in history.writers.iter().enumerate() {
+        for (writer, before) in history.writers.clone().into_iter().enumerate() {
             let (done, stop, index) = (done.clone(), stop.clone(), index.clone());
-            threads.push(scope.spawn(move || write(writer, *before, address, &done, &stop, &index)));
+            threads.push(scope.spawn(move || write(writer, before, address, &done, &stop, &index)));
         }
         drop(done);
         for _ in 0..acknowledged {
