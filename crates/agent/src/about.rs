@@ -4,6 +4,7 @@
 
 use crate::config::RuntimeConfig;
 use crate::config::runtime::ListenAddress;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tribune_node::cluster::Member;
@@ -136,7 +137,7 @@ pub fn member(config: &RuntimeConfig, identity: &Identity) -> Member {
             tags.insert(tag.to_owned(), port.to_string());
         }
     }
-    if config.role.bootstrap || config.role.dev {
+    if config.role.bootstrap && !config.role.dev {
         tags.insert("bootstrap".to_owned(), "1".to_owned());
     }
     if config.role.bootstrap_expect > 0 {
@@ -148,6 +149,56 @@ pub fn member(config: &RuntimeConfig, identity: &Identity) -> Member {
         port: network.serf_lan.port(),
         tags,
     }
+}
+
+/// What `agent/self` shows of the configuration over its defaults. Secrets are not among it.
+pub fn debug_config(config: &RuntimeConfig) -> Map<String, Value> {
+    let network = &config.network;
+    let scheme = |kind: &str, addresses: &[ListenAddress]| -> Value {
+        addresses.iter().map(|address| format!("{kind}://{address}")).collect()
+    };
+    let dns = network
+        .dns
+        .iter()
+        .flat_map(|address| ["tcp", "udp"].map(|kind| format!("{kind}://{address}")));
+    let clients = network.client.iter().map(ToString::to_string);
+    let port = |addresses| Value::from(first_port(addresses).map_or(-1, i32::from));
+    let advertise = network.advertise.to_string();
+    let server = network.server;
+    let serf_port = network.serf_lan.port();
+    let shown = [
+        ("AdvertiseAddrLAN", advertise.as_str().into()),
+        ("AdvertiseAddrWAN", network.advertise_wan.to_string().into()),
+        ("Bootstrap", config.role.bootstrap.into()),
+        ("BootstrapExpect", config.role.bootstrap_expect.into()),
+        ("ClientAddrs", clients.collect()),
+        ("DNSAddrs", dns.collect()),
+        ("DNSDomain", config.dns.domain.as_str().into()),
+        ("DNSPort", network.dns.first().map_or(-1, |address| i32::from(address.port())).into()),
+        (
+            "DataDir",
+            config
+                .role
+                .data_dir
+                .as_ref()
+                .map_or_else(String::new, |dir| dir.display().to_string())
+                .into(),
+        ),
+        ("EnableDebug", config.role.enable_debug.into()),
+        ("GRPCAddrs", scheme("tcp", &network.grpc)),
+        ("GRPCTLSAddrs", scheme("tcp", &network.grpc_tls)),
+        ("HTTPAddrs", scheme("tcp", &network.http)),
+        ("HTTPPort", port(&network.http)),
+        ("HTTPSAddrs", scheme("tcp", &network.https)),
+        ("HTTPSPort", port(&network.https)),
+        ("RPCAdvertiseAddr", format!("tcp://{advertise}:{}", server.port()).into()),
+        ("RPCBindAddr", format!("tcp://{server}").into()),
+        ("SerfAdvertiseAddrLAN", format!("tcp://{advertise}:{serf_port}").into()),
+        ("SerfBindAddrLAN", format!("tcp://{}", network.serf_lan).into()),
+        ("SerfPortLAN", serf_port.into()),
+        ("ServerPort", server.port().into()),
+    ];
+    shown.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// The port of the first address that has one.

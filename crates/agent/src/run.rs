@@ -243,7 +243,7 @@ fn agent_info(config: &RuntimeConfig, identity: &Identity, leave: CancellationTo
         grpc_port: port(&config.network.grpc),
         grpc_tls_port: port(&config.network.grpc_tls),
         leave,
-        ..AgentInfo::default()
+        debug_config: about::debug_config(config),
     }
 }
 

@@ -63,7 +63,82 @@ pub struct AgentService {
 pub struct AgentServiceHealth {
     pub aggregated_status: String,
     pub service: Option<AgentService>,
-    pub checks: Option<Vec<HealthCheck>>,
+    pub checks: Option<Vec<AgentCheck>>,
+}
+
+/// A check within [`AgentServiceHealth`], which shows no kind and every field of its definition.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct AgentCheck {
+    pub node: String,
+    #[serde(rename = "CheckID")]
+    pub check_id: String,
+    pub name: String,
+    pub status: String,
+    pub notes: String,
+    pub output: String,
+    #[serde(rename = "ServiceID")]
+    pub service_id: String,
+    pub service_name: String,
+    pub service_tags: Vec<String>,
+    #[serde(rename = "Type")]
+    pub kind: String,
+    pub exposed_port: i64,
+    pub definition: AgentCheckDefinition,
+    pub create_index: u64,
+    pub modify_index: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct AgentCheckDefinition {
+    #[serde(serialize_with = "as_text")]
+    pub interval: GoDuration,
+    #[serde(serialize_with = "as_text")]
+    pub timeout: GoDuration,
+    #[serde(serialize_with = "as_text")]
+    pub deregister_critical_service_after: GoDuration,
+    #[serde(rename = "HTTP")]
+    pub http: String,
+    pub header: Option<BTreeMap<String, Vec<String>>>,
+    pub method: String,
+    pub body: String,
+    #[serde(rename = "TLSServerName")]
+    pub tls_server_name: String,
+    #[serde(rename = "TLSSkipVerify")]
+    pub tls_skip_verify: bool,
+    #[serde(rename = "TCP")]
+    pub tcp: String,
+    #[serde(rename = "TCPUseTLS")]
+    pub tcp_use_tls: bool,
+    #[serde(rename = "UDP")]
+    pub udp: String,
+    #[serde(rename = "GRPC")]
+    pub grpc: String,
+    #[serde(rename = "OSService")]
+    pub os_service: String,
+    #[serde(rename = "GRPCUseTLS")]
+    pub grpc_use_tls: bool,
+}
+
+impl From<&HealthCheck> for AgentCheck {
+    fn from(check: &HealthCheck) -> Self {
+        AgentCheck {
+            node: check.node.clone(),
+            check_id: check.check_id.clone(),
+            name: check.name.clone(),
+            status: check.status.clone(),
+            notes: check.notes.clone(),
+            output: check.output.clone(),
+            service_id: check.service_id.clone(),
+            service_name: check.service_name.clone(),
+            service_tags: check.service_tags.clone().unwrap_or_default(),
+            exposed_port: check.exposed_port,
+            create_index: check.create_index,
+            modify_index: check.modify_index,
+            ..AgentCheck::default()
+        }
+    }
 }
 
 /// The body of `PUT /v1/agent/service/register`, and `SidecarService` within it.

@@ -21,6 +21,10 @@ pub enum Layout {
     Pretty,
 }
 
+/// Go prints floats outside these bounds with an exponent, and whole ones without a point.
+const EXPONENT_BELOW: f64 = 1e-6;
+const EXPONENT_FROM: f64 = 1e21;
+
 const INDENT: &[u8] = b"    ";
 
 /// `value` as Go would print it. A value that cannot be serialised, which no type here is, gives
@@ -76,6 +80,14 @@ impl<F: Formatter> Formatter for GoFormatter<F> {
         begin_object_value(),
         end_object_value()
     );
+
+    fn write_f64<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
+        let size = value.abs();
+        if size != 0.0 && !(EXPONENT_BELOW..EXPONENT_FROM).contains(&size) {
+            return write!(writer, "{value:e}");
+        }
+        write!(writer, "{value}")
+    }
 
     fn write_string_fragment<W: ?Sized + io::Write>(
         &mut self,
@@ -178,6 +190,12 @@ mod tests {
         let found = to_json(&json!({"a":[1,{}],"b":[]}), Layout::Pretty);
         let expected = "{\n    \"a\": [\n        1,\n        {}\n    ],\n    \"b\": []\n}";
         assert_eq!(String::from_utf8_lossy(&found), expected);
+    }
+
+    #[test]
+    fn floats_print_as_go_prints_them() {
+        let found = to_json(&[0.0, 1.5, -2.0, 1e-5, 1e-7, 1e300], Layout::Compact);
+        assert_eq!(String::from_utf8_lossy(&found), "[0,1.5,-2,0.00001,1e-7,1e300]");
     }
 
     #[test]

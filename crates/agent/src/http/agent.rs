@@ -15,7 +15,7 @@ use tribune_node::cluster::{Member, Status};
 use super::error::HttpError;
 use super::options::{self, Options};
 use super::wire::reply::Reply;
-use super::{Api, Call, connect};
+use super::{AgentInfo, Api, Call, connect};
 
 /// The settings Consul shows, at their defaults: tools read this map and expect every key.
 ///
@@ -30,12 +30,16 @@ const DELEGATE_MIN: u8 = 2;
 const DELEGATE_MAX: u8 = 5;
 const DELEGATE_NOW: u8 = 4;
 
+/// The proxies whose protocol the mesh will speak; while it does not, its ports say -1.
+const ENVOY_VERSIONS: [&str; 4] = ["1.35.3", "1.34.7", "1.33.9", "1.32.12"];
+
 const STATUS_ALIVE: u8 = 1;
 
 pub async fn self_(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
     let (info, config) = (&api.info, &api.config);
     let members = api.cluster.members();
     let own = members.iter().find(|member| member.name == config.node_name);
+    let envoys = ENVOY_VERSIONS.map(str::to_owned).to_vec();
     let answer = wire::Self_ {
         config: wire::SelfConfig {
             datacenter: config.datacenter.clone(),
@@ -52,14 +56,22 @@ pub async fn self_(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
         coord: Some(origin()),
         member: own.map(member).unwrap_or_default(),
         stats: stats(&api, members.len()),
-        meta: info.meta.clone(),
+        meta: meta(info),
         xds: Some(wire::SelfXds {
-            supported_proxies: BTreeMap::from([("envoy".to_owned(), Vec::new())]),
+            supported_proxies: BTreeMap::from([("envoy".to_owned(), envoys)]),
             port: info.grpc_port,
             ports: wire::XdsPorts { plaintext: info.grpc_port, tls: info.grpc_tls_port },
         }),
     };
     Ok(Reply::json(&answer, api.layout(&call.params)))
+}
+
+/// The node's metadata with what every server adds.
+fn meta(info: &AgentInfo) -> TextMap {
+    let mut meta = info.meta.clone();
+    meta.insert("consul-network-segment".to_owned(), String::new());
+    meta.insert("consul-version".to_owned(), info.version.clone());
+    meta
 }
 
 /// Where a node stands that has measured no distances yet.

@@ -25,3 +25,10 @@ pub async fn utilization(_api: Arc<Api>, _call: Call) -> Result<Reply, HttpError
 pub async fn robots(_api: Arc<Api>, _call: Call) -> Result<Reply, HttpError> {
     Ok(Reply::text(hyper::StatusCode::OK, messages::ROBOTS))
 }
+
+/// Profiles of a running Go program; Consul says as little when `enable_debug` is off.
+///
+/// Source: transcripts/status/http.txt.
+pub async fn no_profile(_api: Arc<Api>, _call: Call) -> Result<Reply, HttpError> {
+    Ok(Reply::status(hyper::StatusCode::NOT_FOUND))
+}

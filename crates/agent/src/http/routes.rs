@@ -68,6 +68,7 @@ macro_rules! routes {
 
 routes! {
     Engine "/robots.txt" [GET => later::robots],
+    Whole "/debug/pprof/" [GET => later::no_profile],
     Engine "/ui/" [GET => crate::ui::page],
     Engine "/v1/kv/" [GET => kv::read, PUT => kv::put, DELETE => kv::delete],
     Engine "/v1/txn" [PUT => txn::run],

@@ -20,6 +20,8 @@ pub const GZIP_BYTES_MIN: usize = 1400;
 pub const TYPE_JSON: HeaderValue = HeaderValue::from_static("application/json");
 pub const TYPE_JSON_UTF8: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 pub const TYPE_TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+/// Without a character set: what load balancers are told.
+pub const TYPE_PLAIN: HeaderValue = HeaderValue::from_static("text/plain");
 pub const TYPE_HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 
 #[derive(Clone, Debug, Default)]
