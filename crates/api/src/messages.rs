@@ -60,7 +60,6 @@ pub const TAG_WITHOUT_SERVICE: &str = "Cannot provide tag filter without service
 // transcripts/agent/service.txt, agent/check.txt
 pub const MISSING_CHECK_NAME: &str = "Missing check name";
 pub const BAD_CHECK_STATUS: &str = "Bad check status";
-pub const MISSING_SERVICE_ID: &str = "Missing service ID";
 pub const MISSING_ENABLE: &str = "Missing value for enable";
 pub const INVALID_SERVICE_ADDRESS: &str = "Invalid service address";
 pub const SCRIPTS_DISABLED: &str = "Scripts are disabled on this agent from remote calls; \

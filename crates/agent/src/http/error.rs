@@ -6,6 +6,7 @@ use hyper::StatusCode;
 use hyper::header::{CONNECTION, HeaderValue, RETRY_AFTER};
 use tribune_api::decode::DecodeError;
 use tribune_api::messages;
+use tribune_edge::EdgeError;
 use tribune_node::cluster::ClusterError;
 
 use super::meta::Meta;
@@ -26,6 +27,8 @@ pub enum HttpError {
     Internal(String),
     /// A feature that is not there yet, by its name.
     NotYet(&'static str),
+    /// What this agent cannot do, in its own words.
+    Unsupported(String),
     Cluster(ClusterError),
     /// An error to a read that sends the headers of a read all the same.
     WithMeta(Meta, Box<HttpError>),
@@ -63,7 +66,7 @@ impl HttpError {
             HttpError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             HttpError::TooSlow => StatusCode::REQUEST_TIMEOUT,
             HttpError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            HttpError::NotYet(_) => StatusCode::NOT_IMPLEMENTED,
+            HttpError::NotYet(_) | HttpError::Unsupported(_) => StatusCode::NOT_IMPLEMENTED,
             HttpError::Cluster(error) => cluster_status(error),
             HttpError::WithMeta(_, error) => error.status(),
         }
@@ -76,7 +79,8 @@ impl HttpError {
             | HttpError::Forbidden(text)
             | HttpError::NotFound(text)
             | HttpError::TooLarge(text)
-            | HttpError::Internal(text) => text.clone(),
+            | HttpError::Internal(text)
+            | HttpError::Unsupported(text) => text.clone(),
             HttpError::TooSlow => "request body arrived too slowly".to_owned(),
             HttpError::Broken => "request body broke off".to_owned(),
             HttpError::NotYet(feature) => format!("{feature}: not implemented yet"),
@@ -95,6 +99,19 @@ fn cluster_status(error: &ClusterError) -> StatusCode {
         ClusterError::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
         // Clients retry these by their text, which Consul sends as 500.
         _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+impl From<EdgeError> for HttpError {
+    fn from(error: EdgeError) -> Self {
+        let text = error.to_string();
+        match error {
+            EdgeError::Invalid(_) => HttpError::BadRequest(text),
+            EdgeError::NotFound(_) => HttpError::NotFound(text),
+            EdgeError::Refused(_) => HttpError::Internal(text),
+            EdgeError::NotSupported(_) => HttpError::Unsupported(text),
+            EdgeError::Stopping => HttpError::Cluster(ClusterError::Stopping),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! Invariant: every request to a /v1 route passes `dispatch`, which applies the shared rules.
 
 mod agent;
+mod agent_local;
 mod catalog;
 mod config;
 mod connect;
@@ -35,8 +36,8 @@ use hyper::{Method, Request, Response, StatusCode};
 use serde::Serialize;
 use tribune_api::json::{Layout, to_json};
 use tribune_api::messages;
-use tribune_node::Cluster;
 use tribune_node::shared::SharedAnswer;
+use tribune_node::{Cluster, Local};
 use tribune_state::{Answer, Body, Query};
 
 pub use self::error::HttpError;
@@ -60,6 +61,8 @@ pub struct Api {
     pub info: AgentInfo,
     pub cluster: Arc<dyn Cluster>,
     pub events: EventRing,
+    /// The agent's own services and checks; absent on a server without them.
+    pub local: Option<Local>,
     mux: Mux,
     cached: health::CachedQueries,
 }
@@ -88,9 +91,17 @@ impl Api {
             info,
             cluster,
             events: EventRing::default(),
+            local: None,
             mux: Mux::new(ROUTES.iter().map(|route| route.pattern)),
             cached: health::CachedQueries::default(),
         }
+    }
+
+    /// The same with services and checks of its own.
+    #[must_use]
+    pub fn with_local(mut self, local: Local) -> Self {
+        self.local = Some(local);
+        self
     }
 
     /// Asks the cluster as the options say.

@@ -7,7 +7,9 @@ use std::fmt::Write as _;
 use hyper::Method;
 
 use super::error::HttpError;
-use super::{Handler, agent, catalog, connect, event, health, kv, later, session, status, txn};
+use super::{
+    Handler, agent, agent_local, catalog, connect, event, health, kv, later, session, status, txn,
+};
 
 /// What of the whole a route belongs to, in the order in which the parts come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -214,24 +216,24 @@ routes! {
     Engine "/v1/agent/leave" [PUT => agent::leave],
     Registry "/v1/agent/reload" [PUT => "reloading"],
     Registry "/v1/agent/force-leave/" [PUT => "forced leaves"],
-    Registry "/v1/agent/maintenance" [PUT => "maintenance"],
+    Engine "/v1/agent/maintenance" [PUT => agent_local::maintain_node],
     Registry "/v1/agent/metrics" [GET => "metrics"],
     Registry "/v1/agent/metrics/stream" [GET => "metrics"],
     Registry "/v1/agent/monitor" [GET => "log streams"],
-    Engine "/v1/agent/services" [GET => "the agent's own services and checks"],
-    Engine "/v1/agent/service/" [GET => "the agent's own services and checks"],
-    Engine "/v1/agent/checks" [GET => "the agent's own services and checks"],
-    Engine "/v1/agent/health/service/id/" [GET => "the agent's own services and checks"],
-    Engine "/v1/agent/health/service/name/" [GET => "the agent's own services and checks"],
-    Engine "/v1/agent/service/register" [PUT => "the agent's own services and checks"],
-    Engine "/v1/agent/service/deregister/" [PUT => "the agent's own services and checks"],
-    Registry "/v1/agent/service/maintenance/" [PUT => "maintenance"],
-    Engine "/v1/agent/check/register" [PUT => "the agent's own services and checks"],
-    Engine "/v1/agent/check/deregister/" [PUT => "the agent's own services and checks"],
-    Engine "/v1/agent/check/pass/" [PUT => "the agent's own services and checks"],
-    Engine "/v1/agent/check/warn/" [PUT => "the agent's own services and checks"],
-    Engine "/v1/agent/check/fail/" [PUT => "the agent's own services and checks"],
-    Engine "/v1/agent/check/update/" [PUT => "the agent's own services and checks"],
+    Engine "/v1/agent/services" [GET => agent_local::services],
+    Engine "/v1/agent/service/" [GET => agent_local::service],
+    Engine "/v1/agent/checks" [GET => agent_local::checks],
+    Engine "/v1/agent/health/service/id/" [GET => agent_local::health_by_id],
+    Engine "/v1/agent/health/service/name/" [GET => agent_local::health_by_name],
+    Engine "/v1/agent/service/register" [PUT => agent_local::register_service],
+    Engine "/v1/agent/service/deregister/" [PUT => agent_local::deregister_service],
+    Engine "/v1/agent/service/maintenance/" [PUT => agent_local::maintain_service],
+    Engine "/v1/agent/check/register" [PUT => agent_local::register_check],
+    Engine "/v1/agent/check/deregister/" [PUT => agent_local::deregister_check],
+    Engine "/v1/agent/check/pass/" [PUT => agent_local::pass],
+    Engine "/v1/agent/check/warn/" [PUT => agent_local::warn],
+    Engine "/v1/agent/check/fail/" [PUT => agent_local::fail],
+    Engine "/v1/agent/check/update/" [PUT => agent_local::update],
     Registry "/v1/agent/connect/authorize" [POST => "mesh authorisation"],
     Engine "/v1/agent/connect/ca/roots" [GET => agent::ca_roots],
     Registry "/v1/agent/connect/ca/leaf/" [GET => "leaf certificates"],
