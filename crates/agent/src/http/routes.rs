@@ -252,6 +252,14 @@ mod tests {
     }
 
     #[test]
+    fn every_route_has_its_row_in_the_list_of_what_is_compatible() {
+        let listed = include_str!("../../../../docs/compat.md");
+        for route in ROUTES {
+            assert!(listed.contains(&format!("| `{}` |", route.pattern)), "{}", route.pattern);
+        }
+    }
+
+    #[test]
     fn methods_are_allowed_in_the_order_consul_lists_them() {
         for (pattern, expected) in [
             ("/v1/kv/", "OPTIONS,GET,PUT,DELETE"),
