@@ -135,74 +135,72 @@ pub(crate) fn take_record(bytes: &mut &[u8]) -> Result<Record, CodecError> {
     }
 }
 
-impl Tables {
-    /// Every row as a record, settings and indexes first.
-    pub(crate) fn records(&self) -> impl Iterator<Item = Record> + '_ {
-        let indexes = Indexes {
-            kv: self.kv.index,
-            kv_floor: self.kv.floor,
-            sessions: self.sessions.index,
-            catalog: self.catalog.marks.indexes(),
-            connect: self.connect.index,
-        };
-        let kv = self.kv.rows.iter().map(|item| Record::Kv(kv_record(&item.0)));
-        let graves = self.kv.tombstones.iter().map(|(k, i)| Record::Tombstone(k.clone(), *i));
-        let sessions = self.sessions.iter().map(|row| Record::Session(row.clone()));
-        let catalog = &self.catalog;
-        [Record::System(self.system.clone()), Record::Indexes(indexes)]
-            .into_iter()
-            .chain(kv)
-            .chain(graves)
-            .chain(sessions)
-            .chain(catalog.nodes.iter().map(|(_, row)| Record::Node(row.clone())))
-            .chain(catalog.services.iter().map(|(_, row)| Record::Service(row.clone())))
-            .chain(catalog.checks.iter().map(|(_, row)| Record::Check(row.clone())))
-            .chain(catalog.marks.records())
-            .chain(self.connect.roots.iter().map(|root| Record::CaRoot(root.clone())))
-    }
+/// Every row as a record, settings and indexes first.
+pub(crate) fn records(tables: &Tables) -> impl Iterator<Item = Record> + '_ {
+    let indexes = Indexes {
+        kv: tables.kv.index,
+        kv_floor: tables.kv.floor,
+        sessions: tables.sessions.index,
+        catalog: tables.catalog.marks.indexes(),
+        connect: tables.connect.index,
+    };
+    let kv = tables.kv.rows.iter().map(|item| Record::Kv(kv_record(&item.0)));
+    let graves = tables.kv.tombstones.iter().map(|(k, i)| Record::Tombstone(k.clone(), *i));
+    let sessions = tables.sessions.iter().map(|row| Record::Session(row.clone()));
+    let catalog = &tables.catalog;
+    [Record::System(tables.system.clone()), Record::Indexes(indexes)]
+        .into_iter()
+        .chain(kv)
+        .chain(graves)
+        .chain(sessions)
+        .chain(catalog.nodes.iter().map(|(_, row)| Record::Node(row.clone())))
+        .chain(catalog.services.iter().map(|(_, row)| Record::Service(row.clone())))
+        .chain(catalog.checks.iter().map(|(_, row)| Record::Check(row.clone())))
+        .chain(catalog.marks.records())
+        .chain(tables.connect.roots.iter().map(|root| Record::CaRoot(root.clone())))
+}
 
-    pub(crate) fn load(&mut self, record: Record) {
-        match record {
-            Record::Header(_) => {}
-            Record::System(system) => self.system = system,
-            Record::Indexes(indexes) => {
-                self.kv.index = indexes.kv;
-                self.kv.floor = indexes.kv_floor;
-                self.sessions.index = indexes.sessions;
-                self.catalog.marks = Marks::new(&indexes.catalog);
-                self.connect.index = indexes.connect;
-            }
-            Record::Kv(row) => self.load_kv(&row),
-            Record::Tombstone(key, index) => {
-                self.kv.tombstones.insert(key, index);
-            }
-            Record::Session(row) => self.sessions.put(row.as_ref().clone()),
-            Record::Node(row) => self.catalog.load_node(row),
-            Record::Service(row) => self.catalog.load_service(row),
-            Record::Check(row) => self.catalog.load_check(row),
-            Record::ServiceIndex(service, index) => self.catalog.marks.service(&service, index),
-            Record::ConnectIndex(service, index) => self.catalog.marks.connect(&service, index),
-            Record::NodeIndex(node, index) => self.catalog.marks.node(&node, index),
-            Record::CaRoot(root) => self.connect.roots.push(root),
+pub(crate) fn load(tables: &mut Tables, record: Record) {
+    match record {
+        Record::Header(_) => {}
+        Record::System(system) => tables.system = system,
+        Record::Indexes(indexes) => {
+            tables.kv.index = indexes.kv;
+            tables.kv.floor = indexes.kv_floor;
+            tables.sessions.index = indexes.sessions;
+            tables.catalog.marks = Marks::new(&indexes.catalog);
+            tables.connect.index = indexes.connect;
         }
+        Record::Kv(row) => load_kv(tables, &row),
+        Record::Tombstone(key, index) => {
+            tables.kv.tombstones.insert(key, index);
+        }
+        Record::Session(row) => tables.sessions.put(row.as_ref().clone()),
+        Record::Node(row) => tables.catalog.load_node(row),
+        Record::Service(row) => tables.catalog.load_service(row),
+        Record::Check(row) => tables.catalog.load_check(row),
+        Record::ServiceIndex(service, index) => tables.catalog.marks.service(&service, index),
+        Record::ConnectIndex(service, index) => tables.catalog.marks.connect(&service, index),
+        Record::NodeIndex(node, index) => tables.catalog.marks.node(&node, index),
+        Record::CaRoot(root) => tables.connect.roots.push(root),
     }
+}
 
-    fn load_kv(&mut self, record: &KvRecord) {
-        let mut row = KvRow::new(
-            crate::ids::Tenancy::default(),
-            record.key.as_bytes(),
-            &record.value,
-            record.flags,
-            record.modify_index,
-        );
-        row.lock_index = record.lock_index;
-        row.session = record.session;
-        row.create_index = record.create_index;
-        if let Some(session) = record.session {
-            self.kv.held.insert((session, record.key.clone()));
-        }
-        self.kv.put(row);
+fn load_kv(tables: &mut Tables, record: &KvRecord) {
+    let mut row = KvRow::new(
+        crate::ids::Tenancy::default(),
+        record.key.as_bytes(),
+        &record.value,
+        record.flags,
+        record.modify_index,
+    );
+    row.lock_index = record.lock_index;
+    row.session = record.session;
+    row.create_index = record.create_index;
+    if let Some(session) = record.session {
+        tables.kv.held.insert((session, record.key.clone()));
     }
+    tables.kv.put(row);
 }
 
 fn kv_record(row: &KvRow) -> KvRecord {

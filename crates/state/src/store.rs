@@ -116,7 +116,7 @@ impl Store {
                     (Record::Header(_), Some(_)) | (_, None) => return Err(RestoreError::Header),
                     (record, Some(_)) => {
                         have += 1;
-                        store.tables.load(record);
+                        codec::load(&mut store.tables, record);
                     }
                 }
             }

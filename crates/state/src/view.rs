@@ -25,11 +25,11 @@ impl View {
         let Visible::All = visible;
         let (index, body) = match query {
             Query::Kv(query) => {
-                let (index, body) = self.tables.kv.answer(query);
+                let (index, body) = kv::answer(&self.tables.kv, query);
                 (index, Body::Kv(body))
             }
             Query::Session(query) => {
-                let (index, rows) = self.tables.sessions.answer(query);
+                let (index, rows) = session::answer(&self.tables.sessions, query);
                 (index, Body::Session(rows))
             }
             Query::Catalog(query) => {
@@ -90,10 +90,10 @@ impl View {
     /// The whole state as encoded records: the header first, then every row. Lazy, so that a
     /// snapshot is written without holding it in memory.
     pub fn records(&self) -> impl Iterator<Item = Vec<u8>> + '_ {
-        let records = self.tables.records().count() as u64;
+        let records = codec::records(&self.tables).count() as u64;
         let header = Header { at: self.at, chain: self.chain, records };
         std::iter::once(Record::Header(header))
-            .chain(self.tables.records())
+            .chain(codec::records(&self.tables))
             .map(|record| codec::encode_record(&record))
     }
 }

@@ -9,7 +9,10 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use read::answer;
 pub use read::{KvBody, KvQuery};
 pub use rows::{KvRow, KvTables};
 pub use write::{KvCommand, KvSet, LockError};
-pub(crate) use write::{apply, release_all};
+pub(crate) use write::{
+    apply, cas, delete, delete_cas, delete_tree, lock, reap, release_all, set, unlock,
+};

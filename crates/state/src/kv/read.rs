@@ -44,54 +44,52 @@ impl KvQuery {
     }
 }
 
-impl KvTables {
-    pub(crate) fn answer(&self, query: &KvQuery) -> (Index, KvBody) {
-        match query {
-            KvQuery::Get(key) => match self.get(key) {
-                Some(row) => (row.modify_index, KvBody::Rows(vec![row.clone()])),
-                None => (self.index, KvBody::Rows(Vec::new())),
-            },
-            KvQuery::List(prefix) => {
-                let rows: Vec<Arc<KvRow>> = self.under(prefix).cloned().collect();
-                let newest = rows.iter().map(|row| row.modify_index).max();
-                (self.prefix_index(prefix, newest), KvBody::Rows(rows))
-            }
-            KvQuery::Keys { prefix, separator } => {
-                let (newest, keys) = self.names(prefix, separator);
-                (self.prefix_index(prefix, newest), KvBody::Keys(keys))
-            }
+pub(crate) fn answer(tables: &KvTables, query: &KvQuery) -> (Index, KvBody) {
+    match query {
+        KvQuery::Get(key) => match tables.get(key) {
+            Some(row) => (row.modify_index, KvBody::Rows(vec![row.clone()])),
+            None => (tables.index, KvBody::Rows(Vec::new())),
+        },
+        KvQuery::List(prefix) => {
+            let rows: Vec<Arc<KvRow>> = tables.under(prefix).cloned().collect();
+            let newest = rows.iter().map(|row| row.modify_index).max();
+            (prefix_index(tables, prefix, newest), KvBody::Rows(rows))
+        }
+        KvQuery::Keys { prefix, separator } => {
+            let (newest, keys) = names(tables, prefix, separator);
+            (prefix_index(tables, prefix, newest), KvBody::Keys(keys))
         }
     }
+}
 
-    /// The whole table's index for the empty prefix and for an empty result; else the newest
-    /// change under the prefix, a deletion included.
-    fn prefix_index(&self, prefix: &Key, newest: Option<Index>) -> Index {
-        match newest {
-            Some(newest) if !prefix.is_empty() => {
-                let graves = self
-                    .tombstones
-                    .range::<_, Key>(prefix.clone()..)
-                    .take_while(|(key, _)| key.as_bytes().starts_with(prefix.as_bytes()))
-                    .map(|(_, index)| *index)
-                    .max();
-                newest.max(graves.unwrap_or_default()).max(self.floor)
-            }
-            _ => self.index,
+/// The whole table's index for the empty prefix and for an empty result; else the newest
+/// change under the prefix, a deletion included.
+fn prefix_index(tables: &KvTables, prefix: &Key, newest: Option<Index>) -> Index {
+    match newest {
+        Some(newest) if !prefix.is_empty() => {
+            let graves = tables
+                .tombstones
+                .range::<_, Key>(prefix.clone()..)
+                .take_while(|(key, _)| key.as_bytes().starts_with(prefix.as_bytes()))
+                .map(|(_, index)| *index)
+                .max();
+            newest.max(graves.unwrap_or_default()).max(tables.floor)
         }
+        _ => tables.index,
     }
+}
 
-    fn names(&self, prefix: &Key, separator: &[u8]) -> (Option<Index>, Vec<Key>) {
-        let mut newest = None;
-        let mut names: Vec<Key> = Vec::new();
-        for row in self.under(prefix) {
-            newest = newest.max(Some(row.modify_index));
-            let name = cut(row.key(), prefix.as_bytes().len(), separator);
-            if names.last().is_none_or(|last| last.as_bytes() != name) {
-                names.push(Key::from(name));
-            }
+fn names(tables: &KvTables, prefix: &Key, separator: &[u8]) -> (Option<Index>, Vec<Key>) {
+    let mut newest = None;
+    let mut names: Vec<Key> = Vec::new();
+    for row in tables.under(prefix) {
+        newest = newest.max(Some(row.modify_index));
+        let name = cut(row.key(), prefix.as_bytes().len(), separator);
+        if names.last().is_none_or(|last| last.as_bytes() != name) {
+            names.push(Key::from(name));
         }
-        (newest, names)
     }
+    (newest, names)
 }
 
 /// The name up to and including the first separator beyond the prefix.

@@ -57,25 +57,27 @@ pub(crate) fn apply(
 ) -> Outcome {
     match command {
         KvCommand::Set(set) => {
-            kv.set(set, index, events);
+            self::set(kv, set, index, events);
             Outcome::Flag(true)
         }
-        KvCommand::Cas(set, expected) => Outcome::Flag(kv.cas(set, *expected, index, events)),
+        KvCommand::Cas(set, expected) => {
+            Outcome::Flag(self::cas(kv, set, *expected, index, events))
+        }
         KvCommand::Lock(set, session) => {
-            lock_outcome(kv.lock(sessions, set, session, index, events), session)
+            lock_outcome(self::lock(kv, sessions, set, session, index, events), session)
         }
         KvCommand::Unlock(set, session) => {
-            lock_outcome(kv.unlock(sessions, set, session, index, events), session)
+            lock_outcome(self::unlock(kv, sessions, set, session, index, events), session)
         }
         KvCommand::Delete(key) => {
-            kv.delete(key, index, events);
+            self::delete(kv, key, index, events);
             Outcome::Flag(true)
         }
         KvCommand::DeleteCas(key, expected) => {
-            Outcome::Flag(kv.delete_cas(key, *expected, index, events))
+            Outcome::Flag(self::delete_cas(kv, key, *expected, index, events))
         }
         KvCommand::DeleteTree(prefix) => {
-            kv.delete_tree(prefix, index, events);
+            self::delete_tree(kv, prefix, index, events);
             Outcome::Flag(true)
         }
     }
@@ -94,117 +96,114 @@ fn lock_outcome(result: Result<(), LockError>, session: &str) -> Outcome {
     }
 }
 
-impl KvTables {
-    /// Writes a key; a plain write keeps the holder but sets the lock index to zero.
-    pub(crate) fn set(&mut self, set: &KvSet, index: Index, events: &mut Vec<Event>) {
-        let session = self.get(&set.key).and_then(|row| row.session);
-        write_row(self, set, Lock { session, lock_index: 0 }, index, events);
-    }
+/// Writes a key; a plain write keeps the holder but sets the lock index to zero.
+pub(crate) fn set(kv: &mut KvTables, set: &KvSet, index: Index, events: &mut Vec<Event>) {
+    let session = kv.get(&set.key).and_then(|row| row.session);
+    write_row(kv, set, Lock { session, lock_index: 0 }, index, events);
+}
 
-    pub(crate) fn cas(
-        &mut self,
-        set: &KvSet,
-        expected: Index,
-        index: Index,
-        events: &mut Vec<Event>,
-    ) -> bool {
-        let current = self.get(&set.key).map_or(Index(0), |row| row.modify_index);
-        if current != expected {
-            return false;
-        }
-        self.set(set, index, events);
-        true
+pub(crate) fn cas(
+    kv: &mut KvTables,
+    set: &KvSet,
+    expected: Index,
+    index: Index,
+    events: &mut Vec<Event>,
+) -> bool {
+    let current = kv.get(&set.key).map_or(Index(0), |row| row.modify_index);
+    if current != expected {
+        return false;
     }
+    self::set(kv, set, index, events);
+    true
+}
 
-    pub(crate) fn lock(
-        &mut self,
-        sessions: &SessionTables,
-        set: &KvSet,
-        session: &str,
-        index: Index,
-        events: &mut Vec<Event>,
-    ) -> Result<(), LockError> {
-        let id = sessions.parse(session).ok_or(LockError::InvalidSession)?;
-        let (holder, lock_index) =
-            self.get(&set.key).map_or((None, 0), |row| (row.session, row.lock_index));
-        let lock_index = match holder {
-            Some(holder) if holder == id => lock_index,
-            Some(_) => return Err(LockError::NotHolder),
-            None => lock_index + 1,
-        };
-        write_row(self, set, Lock { session: Some(id), lock_index }, index, events);
-        Ok(())
+pub(crate) fn lock(
+    kv: &mut KvTables,
+    sessions: &SessionTables,
+    set: &KvSet,
+    session: &str,
+    index: Index,
+    events: &mut Vec<Event>,
+) -> Result<(), LockError> {
+    let id = sessions.parse(session).ok_or(LockError::InvalidSession)?;
+    let (holder, lock_index) =
+        kv.get(&set.key).map_or((None, 0), |row| (row.session, row.lock_index));
+    let lock_index = match holder {
+        Some(holder) if holder == id => lock_index,
+        Some(_) => return Err(LockError::NotHolder),
+        None => lock_index + 1,
+    };
+    write_row(kv, set, Lock { session: Some(id), lock_index }, index, events);
+    Ok(())
+}
+
+pub(crate) fn unlock(
+    kv: &mut KvTables,
+    sessions: &SessionTables,
+    set: &KvSet,
+    session: &str,
+    index: Index,
+    events: &mut Vec<Event>,
+) -> Result<(), LockError> {
+    // A session that is gone holds nothing; only one that is not named at all is a mistake.
+    // Source: transcripts/cli/kv.txt, transcripts/txn/more.txt.
+    let unknown = if session.is_empty() { LockError::InvalidSession } else { LockError::NotHolder };
+    let id = sessions.parse(session).ok_or(unknown)?;
+    let row = kv.get(&set.key).ok_or(LockError::NotHolder)?;
+    if row.session != Some(id) {
+        return Err(LockError::NotHolder);
     }
+    let lock_index = row.lock_index;
+    write_row(kv, set, Lock { session: None, lock_index }, index, events);
+    Ok(())
+}
 
-    pub(crate) fn unlock(
-        &mut self,
-        sessions: &SessionTables,
-        set: &KvSet,
-        session: &str,
-        index: Index,
-        events: &mut Vec<Event>,
-    ) -> Result<(), LockError> {
-        // A session that is gone holds nothing; only one that is not named at all is a mistake.
-        // Source: transcripts/cli/kv.txt, transcripts/txn/more.txt.
-        let unknown =
-            if session.is_empty() { LockError::InvalidSession } else { LockError::NotHolder };
-        let id = sessions.parse(session).ok_or(unknown)?;
-        let row = self.get(&set.key).ok_or(LockError::NotHolder)?;
-        if row.session != Some(id) {
-            return Err(LockError::NotHolder);
-        }
-        let lock_index = row.lock_index;
-        write_row(self, set, Lock { session: None, lock_index }, index, events);
-        Ok(())
+pub(crate) fn delete(kv: &mut KvTables, key: &Key, index: Index, events: &mut Vec<Event>) {
+    let Some(row) = kv.remove(key) else { return };
+    if let Some(session) = row.session {
+        kv.held.remove(&(session, key.clone()));
     }
+    kv.tombstones.insert(key.clone(), index);
+    kv.index = index;
+    events.push(Event::Kv { key: key.clone(), removed: true });
+}
 
-    pub(crate) fn delete(&mut self, key: &Key, index: Index, events: &mut Vec<Event>) {
-        let Some(row) = self.remove(key) else { return };
-        if let Some(session) = row.session {
-            self.held.remove(&(session, key.clone()));
-        }
-        self.tombstones.insert(key.clone(), index);
-        self.index = index;
-        events.push(Event::Kv { key: key.clone(), removed: true });
-    }
-
-    /// True if the key is gone afterwards: deleted now, or absent before.
-    pub(crate) fn delete_cas(
-        &mut self,
-        key: &Key,
-        expected: Index,
-        index: Index,
-        events: &mut Vec<Event>,
-    ) -> bool {
-        match self.get(key) {
-            None => true,
-            Some(row) if row.modify_index != expected => false,
-            Some(_) => {
-                self.delete(key, index, events);
-                true
-            }
+/// True if the key is gone afterwards: deleted now, or absent before.
+pub(crate) fn delete_cas(
+    kv: &mut KvTables,
+    key: &Key,
+    expected: Index,
+    index: Index,
+    events: &mut Vec<Event>,
+) -> bool {
+    match kv.get(key) {
+        None => true,
+        Some(row) if row.modify_index != expected => false,
+        Some(_) => {
+            self::delete(kv, key, index, events);
+            true
         }
     }
+}
 
-    pub(crate) fn delete_tree(&mut self, prefix: &Key, index: Index, events: &mut Vec<Event>) {
-        let keys: Vec<Key> = self.under(prefix).map(|row| row.key_owned()).collect();
-        for key in keys {
-            self.delete(&key, index, events);
-        }
+pub(crate) fn delete_tree(kv: &mut KvTables, prefix: &Key, index: Index, events: &mut Vec<Event>) {
+    let keys: Vec<Key> = kv.under(prefix).map(|row| row.key_owned()).collect();
+    for key in keys {
+        self::delete(kv, &key, index, events);
     }
+}
 
-    /// Forgets the graves up to an index; the floor rises so that no prefix's index falls.
-    pub(crate) fn reap(&mut self, through: Index) {
-        let old: Vec<Key> = self
-            .tombstones
-            .iter()
-            .filter(|(_, index)| **index <= through)
-            .map(|(key, _)| key.clone())
-            .collect();
-        for key in old {
-            if let Some(index) = self.tombstones.remove(&key) {
-                self.floor = self.floor.max(index);
-            }
+/// Forgets the graves up to an index; the floor rises so that no prefix's index falls.
+pub(crate) fn reap(kv: &mut KvTables, through: Index) {
+    let old: Vec<Key> = kv
+        .tombstones
+        .iter()
+        .filter(|(_, index)| **index <= through)
+        .map(|(key, _)| key.clone())
+        .collect();
+    for key in old {
+        if let Some(index) = kv.tombstones.remove(&key) {
+            kv.floor = kv.floor.max(index);
         }
     }
 }
@@ -271,7 +270,7 @@ pub(crate) fn release_all(
         .collect();
     for key in &keys {
         if delete {
-            kv.delete(key, index, events);
+            self::delete(kv, key, index, events);
         } else if let Some(row) = kv.get(key).cloned() {
             let set = KvSet {
                 key: key.clone(),

@@ -17,24 +17,26 @@ pub enum SessionQuery {
     List,
 }
 
-impl SessionTables {
-    pub(crate) fn answer(&self, query: &SessionQuery) -> (Index, Vec<Arc<SessionRow>>) {
-        let rows = match query {
-            SessionQuery::Info(id) => self.get(*id).cloned().into_iter().collect(),
-            SessionQuery::None => Vec::new(),
-            SessionQuery::Node(node) => self.of_node(node),
-            SessionQuery::List => self.iter().cloned().collect(),
-        };
-        (self.index, rows)
-    }
+pub(crate) fn answer(
+    tables: &SessionTables,
+    query: &SessionQuery,
+) -> (Index, Vec<Arc<SessionRow>>) {
+    let rows = match query {
+        SessionQuery::Info(id) => tables.get(*id).cloned().into_iter().collect(),
+        SessionQuery::None => Vec::new(),
+        SessionQuery::Node(node) => of_node(tables, node),
+        SessionQuery::List => tables.iter().cloned().collect(),
+    };
+    (tables.index, rows)
+}
 
-    fn of_node(&self, node: &NodeName) -> Vec<Arc<SessionRow>> {
-        let node = node.folded();
-        let from = (node.clone(), SessionId(uuid::Uuid::nil()));
-        self.by_node
-            .range::<_, (NodeName, SessionId)>(from..)
-            .take_while(|(name, _)| *name == node)
-            .filter_map(|(_, id)| self.get(*id).cloned())
-            .collect()
-    }
+fn of_node(tables: &SessionTables, node: &NodeName) -> Vec<Arc<SessionRow>> {
+    let node = node.folded();
+    let from = (node.clone(), SessionId(uuid::Uuid::nil()));
+    tables
+        .by_node
+        .range::<_, (NodeName, SessionId)>(from..)
+        .take_while(|(name, _)| *name == node)
+        .filter_map(|(_, id)| tables.get(*id).cloned())
+        .collect()
 }

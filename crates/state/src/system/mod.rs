@@ -2,6 +2,7 @@
 
 use crate::feed::Event;
 use crate::ids::Index;
+use crate::kv;
 use crate::level::{LEVEL_FIRST, Level};
 use crate::outcome::Outcome;
 use crate::store::Tables;
@@ -79,7 +80,7 @@ pub(crate) fn apply(
             Outcome::Flag(higher)
         }
         SystemCommand::ReapTombstones(through) => {
-            tables.kv.reap(*through);
+            kv::reap(&mut tables.kv, *through);
             Outcome::Done
         }
         SystemCommand::Barrier => Outcome::Done,

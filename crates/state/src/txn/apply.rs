@@ -5,7 +5,7 @@ use super::catalog;
 use super::{KvOp, TxnOp, TxnOutcome, TxnResult, WithValue};
 use crate::feed::Event;
 use crate::ids::{Index, Key};
-use crate::kv::LockError;
+use crate::kv::{self, LockError};
 use crate::store::Tables;
 
 /// Runs a transaction; nothing of one that failed is left.
@@ -73,23 +73,23 @@ fn kv(
     let Tables { kv, sessions, .. } = tables;
     match op {
         KvOp::Set(set) => {
-            kv.set(set, index, events);
+            kv::set(kv, set, index, events);
             written(tables, &set.key, results)
         }
         KvOp::Cas(set, expected) => {
-            if !kv.cas(set, *expected, index, events) {
+            if !kv::cas(kv, set, *expected, index, events) {
                 return Err(format!("failed to set key {}, index is stale", quoted(&set.key)));
             }
             written(tables, &set.key, results)
         }
-        KvOp::Lock(set, session) => match kv.lock(sessions, set, session, index, events) {
+        KvOp::Lock(set, session) => match kv::lock(kv, sessions, set, session, index, events) {
             Ok(()) => written(tables, &set.key, results),
             Err(LockError::InvalidSession) => Err(session_error(session)),
             Err(LockError::NotHolder) => {
                 Err(format!("failed to lock key {}, lock is already held", quoted(&set.key)))
             }
         },
-        KvOp::Unlock(set, session) => match kv.unlock(sessions, set, session, index, events) {
+        KvOp::Unlock(set, session) => match kv::unlock(kv, sessions, set, session, index, events) {
             Ok(()) => written(tables, &set.key, results),
             Err(LockError::InvalidSession) => Err(session_error(session)),
             Err(LockError::NotHolder) => Err(format!(
@@ -117,15 +117,15 @@ fn kv(
             check(tables, op, results)
         }
         KvOp::Delete(key) => {
-            kv.delete(key, index, events);
+            kv::delete(kv, key, index, events);
             Ok(())
         }
         KvOp::DeleteTree(prefix) => {
-            kv.delete_tree(prefix, index, events);
+            kv::delete_tree(kv, prefix, index, events);
             Ok(())
         }
         KvOp::DeleteCas(key, expected) => {
-            if kv.delete_cas(key, *expected, index, events) {
+            if kv::delete_cas(kv, key, *expected, index, events) {
                 Ok(())
             } else {
                 Err(format!("failed to delete key {}, index is stale", quoted(key)))
