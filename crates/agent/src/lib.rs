@@ -2,6 +2,7 @@
 
 pub mod about;
 pub mod config;
+pub mod dns;
 pub mod http;
 mod notify;
 mod run;

@@ -303,6 +303,16 @@ impl CatalogTables {
         Some(row)
     }
 
+    /// Every node, by name.
+    pub fn all_nodes(&self) -> impl Iterator<Item = &Arc<NodeRow>> {
+        self.nodes.iter().map(|(_, row)| row)
+    }
+
+    /// Every instance, by node and id.
+    pub fn all_services(&self) -> impl Iterator<Item = &Arc<ServiceRow>> {
+        self.services.iter().map(|(_, row)| row)
+    }
+
     /// The instances on a node, by id.
     pub fn services_on(&self, node: &NodeName) -> impl Iterator<Item = &Arc<ServiceRow>> + use<'_> {
         let node = node.folded();
