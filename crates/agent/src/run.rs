@@ -3,6 +3,7 @@
 use crate::about::{self, CONSUL_VERSION, TRIBUNE_VERSION};
 use crate::config::runtime::{ListenAddress, LogLevel};
 use crate::config::{self, Loaded, Machine, RuntimeConfig};
+use crate::dns;
 use crate::http::{AgentInfo, Api, HttpConfig, Server as HttpServer, ServerLimits};
 use crate::notify::notify;
 use hyper::header::{HeaderName, HeaderValue};
@@ -15,6 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tribune_node::ca;
+use tribune_node::cluster::Cluster;
 use tribune_node::disk::{DirLock, FileDisk};
 use tribune_node::entropy::random_uuid;
 use tribune_node::server::{self, DiskKind, Identity, Server, ServerConfig, Stopped};
@@ -98,6 +100,10 @@ async fn serve(loaded: Loaded) -> Result<(), AgentError> {
     let info = agent_info(&config, &identity, leave.clone());
     let api = Arc::new(Api::new(http_config(&config), info, Arc::new(server.clone())));
     open_http(&config, &api, &shutdown, &mut doors).await?;
+    let views: dns::Views = Arc::new(move || server.view());
+    dns::open(&config, &views, &shutdown, &mut doors).await.map_err(|(address, error)| {
+        AgentError::Listen { address: address.to_string(), what: "DNS", error }
+    })?;
     notify("READY=1");
     let ended = tokio::select! {
         why = stopped.failed() => Err(AgentError::Stopped(why)),

@@ -12,8 +12,8 @@ use super::wire::{
 use super::{Shuffler, Source};
 use std::net::IpAddr;
 use std::sync::Arc;
+use tribune_state::ServiceName;
 use tribune_state::catalog::{CatalogTables, CheckStatus, NodeRow, ServiceRow};
-use tribune_state::{NodeName, ServiceName};
 
 /// How many name servers an answer names.
 const NAME_SERVERS_MAX: usize = 3;
@@ -319,7 +319,7 @@ impl Finder<'_> {
 
     /// Where an instance is reached: a name, and the records that resolve it.
     fn target(&mut self, one: &Live, ttl_s: u32) -> Option<(Name, Vec<Record>)> {
-        let datacenter = &one.node.datacenter;
+        let datacenter = self.datacenter(&one.node);
         match host(one.address()) {
             Host::Ip(ip) if one.service.address.is_empty() => {
                 let name = self.node_name(&one.node)?;
@@ -342,7 +342,8 @@ impl Finder<'_> {
     }
 
     fn node_name(&self, node: &NodeRow) -> Option<Name> {
-        Name::parse(&format!("{}.node.{}.{}", node.node, node.datacenter, self.domain))
+        let datacenter = self.datacenter(node);
+        Name::parse(&format!("{}.node.{datacenter}.{}", node.node, self.domain))
     }
 
     fn node_reply(&mut self, owner: &Name, node: &NodeRow, kind: u16) -> Reply {
@@ -395,12 +396,13 @@ impl Finder<'_> {
             return self.node_name(node);
         }
         let service = catalog.all_services().find(|service| is_it(&service.address))?;
-        let datacenter = self.datacenter_of(&service.node)?;
+        let datacenter = self.datacenter(catalog.node(&service.node)?);
         Name::parse(&format!("{}.service.{datacenter}.{}", service.service, self.domain))
     }
 
-    fn datacenter_of(&self, node: &NodeName) -> Option<&str> {
-        self.catalog().node(node).map(|node| node.datacenter.as_str())
+    /// A node's datacenter; one that names none is in ours.
+    fn datacenter<'n>(&'n self, node: &'n NodeRow) -> &'n str {
+        if node.datacenter.is_empty() { &self.source.settings.datacenter } else { &node.datacenter }
     }
 }
 

@@ -5,11 +5,13 @@
 //! Source: surface part E; transcripts dns/*.
 
 mod lookup;
+mod open;
 mod question;
 mod serve;
 mod wire;
 
-pub use serve::{Listeners, bind, serve};
+pub use open::open;
+pub use serve::{Listeners, Views, bind, serve};
 
 use std::collections::BTreeMap;
 use tribune_state::View;
