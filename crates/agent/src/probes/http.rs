@@ -1,0 +1,213 @@
+//! One HTTP check: a request on a connection of its own, redirections followed, and as much of
+//! the body as is kept. It does not reuse connections: a check must see what a client would.
+//! Source: consul-surface C; transcripts/agent/runs.txt.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::JoinSet;
+use tribune_edge::HttpProbe;
+use tribune_node::local::Probed;
+use tribune_state::catalog::CheckStatus;
+
+use super::url::{self, Url};
+use super::{critical, dial, tls};
+
+const USER_AGENT: &str = "Consul Health Check";
+const ACCEPT: &str = "text/plain, text/*, */*";
+/// As Go's client.
+const REDIRECTS_MAX: usize = 10;
+/// A head larger than this is no answer to a health check.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// Runs the probe; never longer than `limit`.
+pub(super) async fn probe(
+    probe: &HttpProbe,
+    trust: &tls::Trust,
+    limit: Duration,
+    output_bytes_max: usize,
+) -> Probed {
+    let fails = |why: &str| critical(failure(probe, why));
+    match tokio::time::timeout(limit, run(probe, trust, output_bytes_max)).await {
+        Ok(Ok(probed)) => probed,
+        Ok(Err(why)) => fails(&why),
+        Err(_) => fails(
+            "context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
+        ),
+    }
+}
+
+/// An error as Go's client prints it: the method like a name, and the URL.
+fn failure(probe: &HttpProbe, why: &str) -> String {
+    let mut letters = probe.method.chars();
+    let method: String = letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters.flat_map(char::to_lowercase)).collect())
+        .unwrap_or_default();
+    format!("{method} \"{}\": {why}", url::printed(&probe.url))
+}
+
+async fn run(probe: &HttpProbe, trust: &tls::Trust, bytes_max: usize) -> Result<Probed, String> {
+    let mut to = url::parse(&probe.url)?;
+    let mut method = Method::from_bytes(probe.method.as_bytes())
+        .map_err(|_| format!("net/http: invalid method {:?}", probe.method))?;
+    let mut body = Bytes::from(probe.body.clone());
+    for turn in 0..=REDIRECTS_MAX {
+        let mut exchange = Exchange::new(probe, &to, trust).await?;
+        let request = request(probe, &to, &method, body.clone(), turn == 0)?;
+        let response = exchange.send(request).await?;
+        match next_place(&to, &response).filter(|_| probe.follow_redirects) {
+            Some(next) => to = next?,
+            None => return Ok(judge(probe, response, bytes_max).await),
+        }
+        let keeps_method = matches!(response.status().as_u16(), 307 | 308);
+        if !keeps_method && method != Method::HEAD {
+            method = Method::GET;
+            body = Bytes::new();
+        }
+    }
+    Err(format!("stopped after {REDIRECTS_MAX} redirects"))
+}
+
+/// A connection and the task that drives it, which ends with it.
+struct Exchange {
+    sender: http1::SendRequest<Full<Bytes>>,
+    driver: JoinSet<()>,
+}
+
+impl Exchange {
+    async fn new(probe: &HttpProbe, to: &Url, trust: &tls::Trust) -> Result<Exchange, String> {
+        let stream = dial::dial(&to.address()).await?;
+        if to.is_tls {
+            let stream = tls::wrap(stream, &to.host, &probe.tls, trust).await?;
+            return Exchange::over(stream).await;
+        }
+        Exchange::over(stream).await
+    }
+
+    async fn over<S>(stream: S) -> Result<Exchange, String>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let mut builder = http1::Builder::new();
+        builder.max_buf_size(HEAD_BYTES_MAX);
+        let handshake = builder.handshake(TokioIo::new(stream)).await;
+        let (sender, connection) = handshake.map_err(|error| error.to_string())?;
+        let mut driver = JoinSet::new();
+        driver.spawn(async move {
+            // What went wrong shows in the answer.
+            let _ = connection.await;
+        });
+        Ok(Exchange { sender, driver })
+    }
+
+    async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Held>, String> {
+        let response = self.sender.send_request(request).await.map_err(|error| {
+            if error.is_parse() {
+                "net/http: malformed HTTP response".to_owned()
+            } else if error.is_incomplete_message() {
+                "EOF".to_owned()
+            } else {
+                error.to_string()
+            }
+        })?;
+        let driver = std::mem::take(&mut self.driver);
+        Ok(response.map(|body| Held { body, _driver: driver }))
+    }
+}
+
+/// A body that keeps its connection alive.
+struct Held {
+    body: Incoming,
+    _driver: JoinSet<()>,
+}
+
+fn request(
+    probe: &HttpProbe,
+    to: &Url,
+    method: &Method,
+    body: Bytes,
+    is_first: bool,
+) -> Result<Request<Full<Bytes>>, String> {
+    let mut request = Request::new(Full::new(body.clone()));
+    *request.method_mut() = method.clone();
+    *request.uri_mut() = to.path.parse().map_err(|_| "invalid path in URL".to_owned())?;
+    let headers = request.headers_mut();
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+    headers.insert(header::ACCEPT, HeaderValue::from_static(ACCEPT));
+    let host = HeaderValue::from_str(&to.authority).map_err(|_| "invalid host in URL")?;
+    headers.insert(header::HOST, host);
+    if let Some(user) = &to.user {
+        let basic = format!("Basic {}", STANDARD.encode(user));
+        headers.insert(header::AUTHORIZATION, HeaderValue::from_str(&basic).map_err(text)?);
+    }
+    for (name, values) in &probe.headers {
+        let invalid = || format!("net/http: invalid header field name {name:?}");
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
+        // The host that was asked for is another one's after a redirection.
+        if name == header::HOST && !is_first {
+            continue;
+        }
+        headers.remove(&name);
+        for value in values {
+            let value = HeaderValue::from_str(value).map_err(text)?;
+            headers.append(name.clone(), value);
+        }
+    }
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    Ok(request)
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+fn next_place(from: &Url, response: &Response<Held>) -> Option<Result<Url, String>> {
+    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    let location = response.headers().get(header::LOCATION)?;
+    let location = String::from_utf8_lossy(location.as_bytes());
+    Some(url::join(from, &location))
+}
+
+async fn judge(probe: &HttpProbe, response: Response<Held>, bytes_max: usize) -> Probed {
+    let code = response.status();
+    let reason = response.extensions().get::<hyper::ext::ReasonPhrase>();
+    let reason = match reason {
+        Some(own) => String::from_utf8_lossy(own.as_bytes()).into_owned(),
+        None => code.canonical_reason().unwrap_or_default().to_owned(),
+    };
+    let body = read(response.into_body(), bytes_max).await;
+    let status = if code.is_success() {
+        CheckStatus::Passing
+    } else if code == StatusCode::TOO_MANY_REQUESTS {
+        CheckStatus::Warning
+    } else {
+        CheckStatus::Critical
+    };
+    let (method, url, code) = (&probe.method, &probe.url, code.as_u16());
+    let body = String::from_utf8_lossy(&body);
+    Probed { status, output: format!("HTTP {method} {url}: {code} {reason} Output: {body}") }
+}
+
+/// The beginning of a body; what follows is not read, however long it is.
+async fn read(mut held: Held, bytes_max: usize) -> Vec<u8> {
+    let mut kept = Vec::new();
+    while kept.len() < bytes_max {
+        let Some(Ok(frame)) = held.body.frame().await else { break };
+        let Ok(data) = frame.into_data() else { continue };
+        let room = bytes_max - kept.len();
+        kept.extend_from_slice(data.get(..room).unwrap_or(&data));
+    }
+    kept
+}
