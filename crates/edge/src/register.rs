@@ -56,13 +56,13 @@ pub(crate) fn service(
     }
     for (mut service, checks) in ready {
         service.is_declared = origin == Origin::File;
+        let of = service.row.id.clone();
         put_service(state, service, origin);
         let ids: BTreeSet<CheckId> = checks.iter().map(|check| check.id.clone()).collect();
-        let of = checks.first().map(|check| check.kept.service.clone());
         for check in checks {
             put_check(state, check, origin);
         }
-        if let (true, Some(of)) = (replace_existing_checks, of) {
+        if replace_existing_checks {
             drop_others(state, &of, &ids);
         }
     }

@@ -195,10 +195,12 @@ pub(crate) fn on_slept(state: &mut State, span: Duration) {
     }
 }
 
-/// How long the machine must have slept, if it is so late for its next deadline.
+/// How long the machine may have slept, if it is so late for its next deadline: the whole time
+/// since it was last awake, since it is better to remove a service late than early.
 pub(crate) fn slept(state: &State, now: Duration) -> Option<Duration> {
     let due = state.alarms.next()?.max(state.now);
-    now.checked_sub(due).filter(|late| *late > LATE)
+    let is_late = now.checked_sub(due).is_some_and(|late| late > LATE);
+    is_late.then(|| now.saturating_sub(state.now))
 }
 
 /// Starts the clock of removal, unless it runs already.

@@ -40,9 +40,9 @@ pub(super) async fn probe(
     match tokio::time::timeout(limit, run(probe, trust, output_bytes_max)).await {
         Ok(Ok(probed)) => probed,
         Ok(Err(why)) => fails(&why),
-        Err(_) => fails(
-            "context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
-        ),
+        Err(_) => {
+            fails("context deadline exceeded (Client.Timeout exceeded while awaiting headers)")
+        }
     }
 }
 

@@ -24,11 +24,8 @@ pub(super) struct Trust {
 /// Names a bundle of roots to use instead of the system's, as OpenSSL and Go do.
 const BUNDLE_VARIABLE: &str = "SSL_CERT_FILE";
 /// Where systems keep their bundle.
-const BUNDLES: [&str; 3] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/cert.pem",
-];
+const BUNDLES: [&str; 3] =
+    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
 impl Trust {
     fn config(&self, skip_verify: bool) -> Arc<ClientConfig> {

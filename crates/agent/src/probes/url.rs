@@ -19,9 +19,17 @@ pub(super) struct Url {
 }
 
 /// What may not stand in a path or query as it is.
-const UNSAFE: &AsciiSet =
-    &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`').add(b'{')
-        .add(b'|').add(b'}');
+const UNSAFE: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 
 /// Parses an absolute URL; the error comes without the URL itself.
 pub(super) fn parse(text: &str) -> Result<Url, String> {
@@ -155,9 +163,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn parts(text: &str) -> Result<String, String> {
-        parse(text).map(|url| {
-            format!("{} {} {} {}", url.scheme(), url.address(), url.authority, url.path)
-        })
+        parse(text)
+            .map(|url| format!("{} {} {} {}", url.scheme(), url.address(), url.authority, url.path))
     }
 
     #[test]
@@ -193,7 +200,8 @@ mod tests {
             ("https://o/x", "https o:443 o /x"),
         ] {
             let url = join(&base, location).unwrap();
-            let found = format!("{} {} {} {}", url.scheme(), url.address(), url.authority, url.path);
+            let found =
+                format!("{} {} {} {}", url.scheme(), url.address(), url.authority, url.path);
             assert_eq!(found, expected, "{location}");
         }
     }

@@ -1,1 +1,0 @@
-//! The brain by moving its clock.
