@@ -134,7 +134,7 @@ proptest! {
     #[test]
     fn every_prefix_of_the_file_can_be_read(
         ids in prop::collection::vec((0u8..4, any::<bool>()), 1..20),
-        cut in 0.0f64..1.0,
+        cut: prop::sample::Index,
     ) {
         let mut world = World::new();
         for (id, comes) in ids {
@@ -146,7 +146,7 @@ proptest! {
                 let _ = world.deregister(&name);
             }
         }
-        let length = (world.file.len() as f64 * cut) as usize;
+        let length = cut.index(world.file.len() + 1);
         prop_assert!(Edge::new(settings(1), &world.file[..length]).is_ok());
         prop_assert_eq!(shown(&again(&world, 0)).0, shown(&world).0);
     }
