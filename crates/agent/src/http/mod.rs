@@ -31,9 +31,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use hyper::header::{ALLOW, CONTENT_TYPE, EXPECT, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use hyper::{Method, Request, Response, StatusCode};
 use serde::Serialize;
+use tokio_util::task::TaskTracker;
 use tribune_api::json::{Layout, to_json};
 use tribune_api::messages;
 use tribune_node::shared::SharedAnswer;
@@ -44,7 +45,7 @@ pub use self::error::HttpError;
 use self::meta::Meta;
 use self::options::Options;
 use self::routes::{ROUTES, Route};
-use self::wire::body::RequestBody;
+use self::wire::body::{IncomingBody, RequestBody};
 use self::wire::mux::{Matched, Mux};
 use self::wire::params::{Params, decode_percent};
 use self::wire::reply::{TYPE_HTML, TYPE_JSON_UTF8, accepts_gzip};
@@ -64,6 +65,7 @@ pub struct Api {
     /// The agent's own services and checks; absent on a server without them.
     pub local: Option<Local>,
     mux: Mux,
+    lingering: TaskTracker,
     cached: health::CachedQueries,
 }
 
@@ -93,6 +95,7 @@ impl Api {
             events: EventRing::default(),
             local: None,
             mux: Mux::new(ROUTES.iter().map(|route| route.pattern)),
+            lingering: TaskTracker::new(),
             cached: health::CachedQueries::default(),
         }
     }
@@ -222,13 +225,18 @@ impl wire::Service for Api {
     ) -> Response<Full<Bytes>> {
         let (head, body) = request.into_parts();
         let query = head.uri.query().unwrap_or_default();
+        let body = RequestBody::Incoming(IncomingBody {
+            body,
+            expects_continue: head.headers.contains_key(EXPECT),
+            lingering: self.lingering.clone(),
+        });
         let call = Call {
             method: head.method,
             rest: Vec::new(),
             query: query.to_owned(),
             params: Params::parse(query),
             headers: head.headers,
-            body: RequestBody::Incoming(body),
+            body,
             client,
         };
         self.answer(head.uri.path(), call).await.into_response()

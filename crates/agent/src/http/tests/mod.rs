@@ -3,9 +3,14 @@
 
 mod memory;
 
+use std::time::Duration;
+
 use hyper::header::{ALLOW, HeaderValue, LOCATION};
 use hyper::{Method, StatusCode as S};
 use proptest::prelude::*;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
 use tribune_api::messages as m;
 
 use self::memory::{api, ask, script, send};
@@ -234,6 +239,36 @@ async fn a_cached_query_says_how_it_was_answered() {
         assert_eq!(reply.headers["x-consul-query-backend"], "streaming");
         assert_eq!(reply.headers["x-consul-knownleader"], "false");
     }
+}
+
+#[tokio::test]
+async fn a_body_without_end_is_refused_and_its_sender_is_told_why() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let shutdown = CancellationToken::new();
+    let served = Server::new(api(HttpConfig::default()), ServerLimits::default(), shutdown.clone());
+    let server = tokio::spawn(served.run(listener));
+    let (mut receive, mut send) = TcpStream::connect(address).await.unwrap().into_split();
+    let sender = tokio::spawn(async move {
+        let head = "PUT /v1/kv/big HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+        send.write_all(head.as_bytes()).await.unwrap();
+        let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
+        // Ends when the server has closed: what is refused is not read for ever.
+        while send.write_all(chunk.as_bytes()).await.is_ok() {}
+    });
+    let mut answer = Vec::new();
+    let mut buffer = [0; 1024];
+    while !answer.windows(9).any(|window| window == b"too large") {
+        let read = tokio::time::timeout(Duration::from_secs(10), receive.read(&mut buffer));
+        let bytes = read.await.unwrap().unwrap();
+        assert!(bytes > 0, "{}", String::from_utf8_lossy(&answer));
+        answer.extend_from_slice(&buffer[..bytes]);
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 413"));
+    drop(receive);
+    tokio::time::timeout(Duration::from_secs(10), sender).await.unwrap().unwrap();
+    shutdown.cancel();
+    server.await.unwrap();
 }
 
 proptest! {

@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::task::TaskTracker;
 
 /// How long a client may be silent within a body; slower ones hold memory for nothing.
 pub const BODY_SILENCE_MAX: Duration = Duration::from_secs(10);
@@ -14,12 +15,26 @@ pub const BODY_SILENCE_MAX: Duration = Duration::from_secs(10);
 /// How long a whole body may take: half a mebibyte, the largest usual one, at 5 KiB/s.
 pub const BODY_TIME_MAX: Duration = Duration::from_secs(100);
 
+/// How long what is left of a refused body is read and thrown away. A connection that is closed
+/// with bytes unread is reset, and the client would never see why.
+pub const LINGER_TIME_MAX: Duration = Duration::from_secs(1);
+
 /// A body that may still be on its way.
 #[derive(Debug)]
 pub enum RequestBody {
-    Incoming(Incoming),
+    Incoming(IncomingBody),
     /// For callers inside the program.
     Whole(Bytes),
+}
+
+/// A body of a connection.
+#[derive(Debug)]
+pub struct IncomingBody {
+    pub body: Incoming,
+    /// The client sends nothing before it is told to go on.
+    pub expects_continue: bool,
+    /// Owns the tasks that read refused bodies to their end.
+    pub lingering: TaskTracker,
 }
 
 /// Why a body was not read to its end.
@@ -36,9 +51,11 @@ impl RequestBody {
     pub fn announced_bytes(&self) -> Option<usize> {
         match self {
             RequestBody::Whole(bytes) => Some(bytes.len()),
-            RequestBody::Incoming(body) => {
-                body.size_hint().exact().map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
-            }
+            RequestBody::Incoming(incoming) => incoming
+                .body
+                .size_hint()
+                .exact()
+                .map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
         }
     }
 
@@ -48,35 +65,54 @@ impl RequestBody {
     /// # Errors
     /// When it is too large, too slow, or the connection breaks.
     pub async fn read(self, bytes_max: usize) -> Result<Bytes, BodyError> {
-        if let Some(bytes) = self.announced_bytes().filter(|bytes| *bytes > bytes_max) {
-            return Err(BodyError::TooLarge(bytes));
-        }
-        match self {
-            RequestBody::Whole(bytes) => Ok(bytes),
-            RequestBody::Incoming(body) => read_incoming(body, bytes_max).await,
+        let too_large = self.announced_bytes().filter(|bytes| *bytes > bytes_max);
+        match (self, too_large) {
+            (RequestBody::Whole(bytes), None) => Ok(bytes),
+            (RequestBody::Whole(_), Some(bytes)) => Err(BodyError::TooLarge(bytes)),
+            (RequestBody::Incoming(incoming), None) => incoming.read(bytes_max).await,
+            (RequestBody::Incoming(incoming), Some(bytes)) => {
+                if !incoming.expects_continue {
+                    incoming.linger();
+                }
+                Err(BodyError::TooLarge(bytes))
+            }
         }
     }
 }
 
-async fn read_incoming(mut body: Incoming, bytes_max: usize) -> Result<Bytes, BodyError> {
-    if body.is_end_stream() {
-        return Ok(Bytes::new());
+impl IncomingBody {
+    async fn read(mut self, bytes_max: usize) -> Result<Bytes, BodyError> {
+        if self.body.is_end_stream() {
+            return Ok(Bytes::new());
+        }
+        let deadline = Instant::now() + BODY_TIME_MAX;
+        let mut read = BytesMut::new();
+        loop {
+            let next = timeout_at(deadline, timeout(BODY_SILENCE_MAX, self.body.frame())).await;
+            let Ok(Ok(next)) = next else { return Err(BodyError::TooSlow) };
+            let Some(frame) = next else { return Ok(read.freeze()) };
+            let frame = frame.map_err(|_| BodyError::Broken)?;
+            let Ok(chunk) = frame.into_data() else { continue };
+            let bytes = read.len() + chunk.len();
+            if bytes > bytes_max {
+                self.linger();
+                return Err(BodyError::TooLarge(bytes));
+            }
+            if read.is_empty() && self.body.is_end_stream() {
+                return Ok(chunk);
+            }
+            read.extend_from_slice(&chunk);
+        }
     }
-    let deadline = Instant::now() + BODY_TIME_MAX;
-    let mut read = BytesMut::new();
-    loop {
-        let next = timeout_at(deadline, timeout(BODY_SILENCE_MAX, body.frame())).await;
-        let Ok(Ok(next)) = next else { return Err(BodyError::TooSlow) };
-        let Some(frame) = next else { return Ok(read.freeze()) };
-        let frame = frame.map_err(|_| BodyError::Broken)?;
-        let Ok(chunk) = frame.into_data() else { continue };
-        if read.is_empty() && body.is_end_stream() && chunk.len() <= bytes_max {
-            return Ok(chunk);
-        }
-        if read.len() + chunk.len() > bytes_max {
-            return Err(BodyError::TooLarge(read.len() + chunk.len()));
-        }
-        read.extend_from_slice(&chunk);
+
+    /// Reads the rest and throws it away, beside the answer.
+    fn linger(self) {
+        let IncomingBody { mut body, lingering, .. } = self;
+        lingering.spawn(async move {
+            let rest = async { while let Some(Ok(_)) = body.frame().await {} };
+            // Whoever still sends by then does not listen.
+            let _ = timeout(LINGER_TIME_MAX, rest).await;
+        });
     }
 }
 
