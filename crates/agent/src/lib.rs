@@ -5,6 +5,7 @@ pub mod config;
 pub mod dns;
 pub mod http;
 mod notify;
+mod own;
 pub mod probes;
 mod run;
 pub mod ui;

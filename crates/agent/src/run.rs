@@ -6,20 +6,20 @@ use crate::config::{self, Loaded, Machine, RuntimeConfig};
 use crate::dns;
 use crate::http::{AgentInfo, Api, HttpConfig, Server as HttpServer, ServerLimits};
 use crate::notify::notify;
+use crate::own;
 use hyper::header::{HeaderName, HeaderValue};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tribune_node::ca;
 use tribune_node::cluster::Cluster;
 use tribune_node::disk::{DirLock, FileDisk};
 use tribune_node::entropy::random_uuid;
 use tribune_node::server::{self, DiskKind, Identity, Server, ServerConfig, Stopped};
+use tribune_node::{Cluster, ca};
 
 /// Why an agent could not start, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +49,12 @@ pub enum AgentError {
     /// The certificate authority cannot be made.
     #[error(transparent)]
     Ca(#[from] ca::CaError),
+    /// What was registered before cannot be read.
+    #[error(transparent)]
+    Local(#[from] tribune_node::local::LocalError),
+    /// A definition of the configuration is refused.
+    #[error(transparent)]
+    Definition(#[from] own::DefinitionError),
     /// Something of the operating system failed.
     #[error("{0}")]
     Io(#[from] std::io::Error),
@@ -83,8 +89,7 @@ async fn serve(loaded: Loaded) -> Result<(), AgentError> {
     if !config.role.server {
         return Err(AgentError::ServersOnly);
     }
-    let data = open_data(&config)?;
-    let identity = data.identity.clone();
+    let Data { identity, disk, lock: _lock } = open_data(&config)?;
     banner(&config, &identity);
     start_log(&config);
     for warning in &warnings {
@@ -93,17 +98,20 @@ async fn serve(loaded: Loaded) -> Result<(), AgentError> {
     if !unused.is_empty() {
         tracing::info!(keys = unused.join(", "), "accepted, not used yet");
     }
-    let (server, mut stopped) = start_server(&config, data)?;
+    let (server, mut stopped) = start_server(&config, identity.clone(), disk)?;
     let shutdown = CancellationToken::new();
     let mut doors = JoinSet::new();
     let leave = CancellationToken::new();
     let info = agent_info(&config, &identity, leave.clone());
-    let api = Arc::new(Api::new(http_config(&config), info, Arc::new(server.clone())));
+    let cluster: Arc<dyn Cluster> = Arc::new(server.clone());
+    let local = own::start(&config, &identity, cluster.clone(), &shutdown)?;
+    let api = Arc::new(Api::new(http_config(&config), info, cluster).with_local(local.clone()));
     open_http(&config, &api, &shutdown, &mut doors).await?;
     let views: dns::Views = Arc::new(move || server.view());
     dns::open(&config, &views, &shutdown, &mut doors).await.map_err(|(address, error)| {
         AgentError::Listen { address: address.to_string(), what: "DNS", error }
     })?;
+    own::register(&config, &local).await?;
     notify("READY=1");
     let ended = tokio::select! {
         why = stopped.failed() => Err(AgentError::Stopped(why)),
@@ -138,7 +146,8 @@ async fn interrupted() -> Result<(), AgentError> {
 struct Data {
     identity: Identity,
     disk: DiskKind<FileDisk>,
-    _lock: Option<DirLock>,
+    /// Held until the agent has ended.
+    lock: Option<DirLock>,
 }
 
 /// The folder of the log within the data directory.
@@ -148,21 +157,25 @@ fn open_data(config: &RuntimeConfig) -> Result<Data, AgentError> {
     let wanted = config.node.id.as_ref().and_then(|id| uuid::Uuid::try_parse(id).ok());
     let Some(dir) = config.role.data_dir.as_ref().filter(|_| !config.role.dev) else {
         let identity = Identity::fresh(wanted);
-        return Ok(Data { identity, disk: DiskKind::Memory, _lock: None });
+        return Ok(Data { identity, disk: DiskKind::Memory, lock: None });
     };
     let failed = |error: &dyn std::fmt::Display| AgentError::DataDir(error.to_string());
     let disk = FileDisk::open(&dir.join(LOG_DIR)).map_err(|error| failed(&error))?;
     let lock = DirLock::acquire(dir).map_err(|error| failed(&error))?;
     let identity = Identity::load(dir, wanted).map_err(|error| failed(&error))?;
-    Ok(Data { identity, disk: DiskKind::Directory(disk), _lock: Some(lock) })
+    Ok(Data { identity, disk: DiskKind::Directory(disk), lock: Some(lock) })
 }
 
-fn start_server(config: &RuntimeConfig, data: Data) -> Result<(Server, Stopped), AgentError> {
+fn start_server(
+    config: &RuntimeConfig,
+    identity: Identity,
+    disk: DiskKind<FileDisk>,
+) -> Result<(Server, Stopped), AgentError> {
     let cluster_id = random_uuid();
     let server_config = ServerConfig {
-        own: about::own_registration(config, &data.identity),
-        member: about::member(config, &data.identity),
-        identity: data.identity,
+        own: about::own_registration(config, &identity),
+        member: about::member(config, &identity),
+        identity,
         datacenter: config.node.datacenter.clone(),
         rpc_address: SocketAddr::new(config.network.advertise, config.network.server.port())
             .to_string(),
@@ -170,7 +183,7 @@ fn start_server(config: &RuntimeConfig, data: Data) -> Result<(Server, Stopped),
         snapshot_entries: config.raft.snapshot_threshold,
         hold: config.role.rpc_hold_timeout,
     };
-    Ok(server::start(server_config, data.disk)?)
+    Ok(server::start(server_config, disk)?)
 }
 
 async fn open_http(
@@ -282,6 +295,3 @@ fn start_log(config: &RuntimeConfig) {
     // A second agent in one process keeps the first one's log.
     let _ = if config.log.json { builder.json().try_init() } else { builder.try_init() };
 }
-
-/// How long ending may take before the process ends all the same.
-pub const STOP_TIME_MAX: Duration = Duration::from_secs(8);
