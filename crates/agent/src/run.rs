@@ -15,7 +15,6 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tribune_node::cluster::Cluster;
 use tribune_node::disk::{DirLock, FileDisk};
 use tribune_node::entropy::random_uuid;
 use tribune_node::server::{self, DiskKind, Identity, Server, ServerConfig, Stopped};
