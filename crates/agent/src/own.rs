@@ -5,6 +5,7 @@ use crate::about;
 use crate::config::RuntimeConfig;
 use crate::probes::SocketProber;
 use std::sync::Arc;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tribune_api::agent::{CheckRegistration, ServiceDefinition};
 use tribune_api::decode::{Unknown, decode};
@@ -35,6 +36,7 @@ pub fn start(
     identity: &Identity,
     cluster: Arc<dyn Cluster>,
     shutdown: &CancellationToken,
+    tasks: &mut JoinSet<()>,
 ) -> Result<Local, LocalError> {
     let checks = &config.checks;
     let ports = config.network.sidecar_ports;
@@ -51,7 +53,7 @@ pub fn start(
     };
     let file = config.role.data_dir.as_ref().filter(|_| !config.role.dev).map(|dir| dir.join(FILE));
     let prober = Arc::new(SocketProber::new());
-    Local::start(settings, file, cluster, prober, shutdown.clone())
+    Local::start(settings, file, cluster, prober, shutdown.clone(), tasks)
 }
 
 /// Registers what the files define; what was registered otherwise stays.
@@ -64,7 +66,7 @@ pub async fn register(config: &RuntimeConfig, local: &Local) -> Result<(), Defin
         let text = json.to_string();
         let definition: ServiceDefinition =
             decode(text.as_bytes(), Unknown::Refuse).map_err(|error| refused(error.to_string()))?;
-        let done = local.register_service(definition, true).await;
+        let done = local.declare_service(definition).await;
         done.map_err(|error| refused(error.to_string()))?;
     }
     for json in config.checks.checks.iter() {
@@ -72,7 +74,7 @@ pub async fn register(config: &RuntimeConfig, local: &Local) -> Result<(), Defin
         let text = json.to_string();
         let check: CheckRegistration =
             decode(text.as_bytes(), Unknown::Refuse).map_err(|error| refused(error.to_string()))?;
-        let done = local.register_check(check).await;
+        let done = local.declare_check(check).await;
         done.map_err(|error| refused(error.to_string()))?;
     }
     Ok(())

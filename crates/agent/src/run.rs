@@ -103,7 +103,7 @@ async fn serve(loaded: Loaded) -> Result<(), AgentError> {
     let leave = CancellationToken::new();
     let info = agent_info(&config, &identity, leave.clone());
     let cluster: Arc<dyn Cluster> = Arc::new(server.clone());
-    let local = own::start(&config, &identity, cluster.clone(), &shutdown)?;
+    let local = own::start(&config, &identity, cluster.clone(), &shutdown, &mut doors)?;
     let api = Arc::new(Api::new(http_config(&config), info, cluster).with_local(local.clone()));
     open_http(&config, &api, &shutdown, &mut doors).await?;
     let views: dns::Views = Arc::new(move || server.view());

@@ -93,13 +93,16 @@ fn fill_in(
     Ok(sidecar)
 }
 
-/// The port it has already, else the first one that no service here has.
+/// The port it has already, else the first one that no service here has. A range from zero
+/// gives none.
 fn free_port(state: &State, id: &str) -> Result<i64, EdgeError> {
     let range = state.settings.sidecar_ports.clone();
     let known = state.services.get(id).map(|own| own.shown.port);
     let is_free = |port: &i64| state.services.values().all(|own| own.shown.port != *port);
     let kept = known.filter(|port| range.contains(&u16::try_from(*port).unwrap_or(0)));
+    let is_on = *range.start() != 0;
     kept.or_else(|| range.map(i64::from).find(is_free))
+        .filter(|_| is_on)
         .ok_or_else(|| EdgeError::Refused(messages::SIDECAR_PORTS_USED.to_owned()))
 }
 

@@ -14,6 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tribune_edge::wire::{
     AgentService, CheckRegistration, CheckUpdate, HealthCheck, ServiceDefinition,
@@ -83,7 +84,7 @@ struct Shown {
 
 impl Local {
     /// Starts the agent's part of a node: reads what was registered and runs until `shutdown`.
-    /// With no `file` nothing is kept. Must be called within a tokio runtime.
+    /// With no `file` nothing is kept. Its task ends, and everything is on disk, after `shutdown`.
     ///
     /// # Errors
     /// If the file cannot be read, or is damaged elsewhere than in its last line.
@@ -93,6 +94,7 @@ impl Local {
         cluster: Arc<dyn Cluster>,
         prober: Arc<dyn Prober>,
         shutdown: CancellationToken,
+        tasks: &mut JoinSet<()>,
     ) -> Result<Local, LocalError> {
         settings.persist = file.is_some();
         settings.wall_ms_at_zero = body::wall_ms();
@@ -110,7 +112,7 @@ impl Local {
         let shown = Arc::new(RwLock::new(Shown::default()));
         let (changes, changed) = watch::channel(0);
         let outside = body::Outside { cluster, prober, file, shown: shown.clone(), changes };
-        tokio::spawn(body::run(edge, outside, inbox, shutdown));
+        tasks.spawn(body::run(edge, outside, inbox, shutdown));
         Ok(Local { requests, shown, changed })
     }
 

@@ -81,7 +81,7 @@ pub(super) async fn run(
             },
         }
     }
-    body.finish();
+    body.finish().await;
 }
 
 impl Body {
@@ -186,7 +186,14 @@ impl Body {
 
     /// Keeps what was not yet on disk. Writes to the catalog are given up: the next start
     /// compares with it anyway.
-    fn finish(mut self) {
+    async fn finish(mut self) {
+        // A save that has begun cannot be stopped: what it wrote must come before what follows.
+        self.running.abort_all();
+        while let Some(ended) = self.running.join_next().await {
+            if let Ok(input @ Input::Persisted(..)) = ended {
+                self.edge.step(self.began.elapsed(), input);
+            }
+        }
         let Some(path) = self.outside.file.take() else { return };
         let Some(save) = self.edge.unsaved() else { return };
         if let Err(error) = file::save(&path, &save) {
