@@ -259,10 +259,12 @@ pub fn service_row(asked: wire::NodeService, node: &str) -> ServiceRow {
     };
     let port =
         |own: wire::ServicePort| NamedPort { name: own.name, port: own.port, default: own.default };
-    let weights = asked.weights.map_or_else(Weights::default, |own| Weights {
-        passing: own.passing,
-        warning: own.warning,
-    });
+    // The official Go client always sends its weights, zeros where none were chosen
+    // (`TestAPI_ClientTxn`).
+    let weights = match asked.weights {
+        Some(wire::Weights { passing: 0, warning: 0 }) | None => Weights::default(),
+        Some(wire::Weights { passing, warning }) => Weights { passing, warning },
+    };
     ServiceRow {
         node: node.into(),
         uuid: uuid::Uuid::nil(),
@@ -293,6 +295,13 @@ pub fn check_row(asked: HealthCheck, node: &str) -> CheckRow {
     let id = if asked.check_id.is_empty() { asked.name.clone() } else { asked.check_id };
     let status = if asked.status.is_empty() { STATUS_CRITICAL } else { asked.status.as_str() };
     let node = if asked.node.is_empty() { node } else { asked.node.as_str() };
+    // A check that connects is named after its protocol (the Go client's `TestAPI_ClientTxn`); one
+    // by HTTP is not (transcript txn/more).
+    let kind = match (asked.kind.as_str(), &asked.definition) {
+        ("", definition) if !definition.tcp.is_empty() => "tcp".to_owned(),
+        ("", definition) if !definition.udp.is_empty() => "udp".to_owned(),
+        _ => asked.kind,
+    };
     CheckRow {
         node: node.into(),
         id: id.into(),
@@ -303,7 +312,7 @@ pub fn check_row(asked: HealthCheck, node: &str) -> CheckRow {
         service_id: asked.service_id.into(),
         service_name: asked.service_name.into(),
         service_tags: asked.service_tags,
-        kind: asked.kind,
+        kind,
         interval: asked.interval,
         timeout: asked.timeout,
         exposed_port: asked.exposed_port,
