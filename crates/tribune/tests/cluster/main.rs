@@ -1,5 +1,11 @@
 //! Real processes: agents that are killed, disks that lose power, data of earlier releases.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what a test expected is said by its failing; helpers of tests count as tests"
+)]
+
 mod agent;
 mod golden;
 mod history;
