@@ -141,7 +141,6 @@ pub fn validation_failed(mistakes: &[String]) -> String {
     for mistake in mistakes {
         text.push_str(&format!("\t* {mistake}\n"));
     }
-    text.push('\n');
     text
 }
 

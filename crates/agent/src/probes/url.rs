@@ -208,7 +208,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_parses_fits_into_a_request(text in "(https?://)?[ -~é\\n]{0,40}", next in ".{0,20}") {
+        fn what_parses_fits_into_a_request(
+            text in "(https?://)?[ -~é\\n]{0,40}",
+            next in ".{0,20}",
+        ) {
             if let Ok(url) = parse(&text) {
                 prop_assert!(url.path.parse::<hyper::Uri>().is_ok(), "{}", url.path);
                 if let Ok(next) = join(&url, &next) {

@@ -12,8 +12,8 @@ const CHECK: &str = "service:my-service";
 /// The program registers at `at`; its server listens in these spans.
 fn world(at: f64, listens: &[(f64, f64)], fails_in: f64) -> World {
     let mut world = World::new();
-    world.listens = listens.iter().map(|(from, to)| secs(*from)..secs(*to)).collect();
-    world.fails_in = secs(fails_in);
+    world.target.listens = listens.iter().map(|(from, to)| secs(*from)..secs(*to)).collect();
+    world.target.fails_in = secs(fails_in);
     world.run_to(secs(at));
     world.register(PROGRAM).unwrap();
     world

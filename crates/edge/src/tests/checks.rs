@@ -30,7 +30,7 @@ fn first_runs_are_spread_over_the_interval() {
 #[test]
 fn runs_follow_each_other_at_the_interval_after_the_last_has_ended() {
     let mut world = World::new();
-    world.fails_in = secs(2.0);
+    world.target.fails_in = secs(2.0);
     world.register_check(r#"{"Name":"n","TCP":"127.0.0.1:1","Interval":"5s"}"#).unwrap();
     world.run_for(60.0);
     let gaps = world.probes.windows(2).map(|pair| pair[1].0 - pair[0].0);
@@ -133,7 +133,7 @@ fn a_check_of_the_node_removes_nothing() {
 #[test]
 fn thresholds_hold_back_a_change() {
     let mut world = World::new();
-    world.listens = vec![secs(0.0)..secs(30.0), secs(90.0)..secs(1000.0)];
+    world.target.listens = vec![secs(0.0)..secs(30.0), secs(90.0)..secs(1000.0)];
     world
         .register_check(
             r#"{"ID":"c","Name":"n","TCP":"127.0.0.1:1","Interval":"1s","SuccessBeforePassing":5,

@@ -38,15 +38,12 @@ struct World {
     now: Duration,
     store: Store,
     agenda: BTreeMap<(Duration, u64), Input>,
-    requests: u64,
-    events: u64,
+    /// Counts requests, then events.
+    counts: (u64, u64),
     cluster: Cluster,
     /// A write that registers this service is not taken, nor anything else of it.
     poison: Option<String>,
-    /// When the server that checks look at listens.
-    listens: Vec<Range<Duration>>,
-    /// How long a probe takes that finds nobody.
-    fails_in: Duration,
+    target: Target,
     probes: Vec<(Duration, ProbeRequest)>,
     file: Vec<u8>,
     answers: BTreeMap<u64, Result<(), EdgeError>>,
@@ -54,6 +51,14 @@ struct World {
     checks: BTreeMap<String, Arc<HealthCheck>>,
     notes: Vec<(Duration, Note)>,
     proposals: usize,
+}
+
+/// The server that checks look at.
+struct Target {
+    /// When it listens.
+    listens: Vec<Range<Duration>>,
+    /// How long a probe takes that finds nobody.
+    fails_in: Duration,
 }
 
 const CLUSTER_TAKES: Duration = Duration::from_millis(2);
@@ -92,12 +97,10 @@ impl World {
             now: Duration::ZERO,
             store: Store::default(),
             agenda: BTreeMap::new(),
-            requests: 0,
-            events: 0,
+            counts: (0, 0),
             cluster: Cluster::Takes,
             poison: None,
-            listens: Vec::new(),
-            fails_in: Duration::from_millis(1),
+            target: Target { listens: Vec::new(), fails_in: Duration::from_millis(1) },
             probes: Vec::new(),
             file,
             answers: BTreeMap::new(),
@@ -132,8 +135,8 @@ impl World {
     }
 
     fn later(&mut self, span: Duration, input: Input) {
-        self.events += 1;
-        self.agenda.insert((self.now + span, self.events), input);
+        self.counts.1 += 1;
+        self.agenda.insert((self.now + span, self.counts.1), input);
     }
 
     fn step(&mut self, input: Input) {
@@ -206,10 +209,10 @@ impl World {
     }
 
     fn probe(&mut self, request: ProbeRequest) {
-        let up = self.listens.iter().any(|when| when.contains(&self.now));
+        let up = self.target.listens.iter().any(|when| when.contains(&self.now));
         let (status, output, takes) = match up {
             true => (CheckStatus::Passing, "Success", SUCCEEDS_IN),
-            false => (CheckStatus::Critical, "connection refused", self.fails_in),
+            false => (CheckStatus::Critical, "connection refused", self.target.fails_in),
         };
         self.probes.push((self.now, request.clone()));
         let result = ProbeResult {
@@ -259,8 +262,8 @@ impl World {
 
     /// Asks, and waits for the answer.
     fn ask(&mut self, ask: Ask) -> Result<(), EdgeError> {
-        self.requests += 1;
-        let request = self.requests;
+        self.counts.0 += 1;
+        let request = self.counts.0;
         self.step(Input::Ask(RequestId(request), Box::new(ask)));
         for _ in 0..1000 {
             if let Some(answer) = self.answers.get(&request) {

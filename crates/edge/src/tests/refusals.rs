@@ -10,127 +10,130 @@ fn invalid(text: &str) -> Result<(), EdgeError> {
 fn failed(mistakes: &[&str]) -> Result<(), EdgeError> {
     let noun = if mistakes.len() == 1 { "error" } else { "errors" };
     let list: String = mistakes.iter().map(|mistake| format!("\t* {mistake}\n")).collect();
-    invalid(&format!("Validation failed: {} {noun} occurred:\n{list}\n", mistakes.len()))
+    invalid(&format!("Validation failed: {} {noun} occurred:\n{list}", mistakes.len()))
 }
+
+fn refuses_services(cases: &[(&str, Result<(), EdgeError>)]) {
+    let mut world = World::new();
+    for (body, expected) in cases {
+        assert_eq!(world.register(body), *expected, "{body}");
+    }
+    assert!(world.services.is_empty() && world.checks.is_empty());
+}
+
+const INTERVAL: &str = "Invalid check: Interval must be > 0 for Script, HTTP, H2PING, TCP, UDP or \
+                        OSService checks";
 
 #[test]
 fn services_are_refused_in_the_recorded_words() {
-    let mut world = World::new();
-    let interval = "Invalid check: Interval must be > 0 for Script, HTTP, H2PING, TCP, UDP or OSService checks";
     let scripts = "Scripts are disabled on this agent from remote calls; to enable, configure \
                    'enable_script_checks' to true";
-    let long = format!(r#"{{"Name":"x","Meta":{{"{}":"v"}}}}"#, "k".repeat(129));
-    let too_long = format!(
-        "Invalid Service Meta: Couldn't load metadata pair ('{}', 'v'): Key is too long (limit: \
-         128 characters)",
-        "k".repeat(129)
-    );
-    let proxy = |rest: &str| {
-        format!(r#"{{"Name":"p","Kind":"connect-proxy","Port":9,"Proxy":{{{rest}}}}}"#)
-    };
-    let cases = [
-        (r#"{"ID":"x"}"#.to_owned(), invalid("Missing service name")),
-        (r#"{"Name":"x","Address":"0.0.0.0"}"#.into(), invalid("Invalid service address")),
-        (r#"{"Name":"x","Address":"::"}"#.into(), invalid("Invalid service address")),
+    let weight = |why: &str| invalid(&format!("Invalid Weights: {why}"));
+    refuses_services(&[
+        (r#"{"ID":"x"}"#, invalid("Missing service name")),
+        (r#"{"Name":"x","Address":"0.0.0.0"}"#, invalid("Invalid service address")),
+        (r#"{"Name":"x","Address":"::"}"#, invalid("Invalid service address")),
+        (r#"{"Name":"x","Weights":{"Passing":-1}}"#, weight("Passing must be greater than 0")),
         (
-            r#"{"Name":"x","Weights":{"Passing":-1}}"#.into(),
-            invalid("Invalid Weights: Passing must be greater than 0"),
+            r#"{"Name":"x","Weights":{"Passing":65536,"Warning":1}}"#,
+            weight("DNS Weight must be between 0 and 65535"),
         ),
+        (r#"{"Name":"x","Check":{"TTL":"10s","HTTP":"http://127.0.0.1:1"}}"#, invalid(INTERVAL)),
         (
-            r#"{"Name":"x","Weights":{"Passing":65536,"Warning":1}}"#.into(),
-            invalid("Invalid Weights: DNS Weight must be between 0 and 65535"),
-        ),
-        (
-            r#"{"Name":"x","Meta":{"bad key!":"v"}}"#.into(),
-            invalid(
-                "Invalid Service Meta: Couldn't load metadata pair ('bad key!', 'v'): Key \
-                 contains invalid characters",
-            ),
-        ),
-        (
-            r#"{"Name":"x","Meta":{"consul-x":"v"}}"#.into(),
-            invalid(
-                "Invalid Service Meta: Couldn't load metadata pair ('consul-x', 'v'): Key prefix \
-                 'consul-' is reserved for internal use",
-            ),
-        ),
-        (long, invalid(&too_long)),
-        (
-            r#"{"Name":"x","Check":{"TTL":"10s","HTTP":"http://127.0.0.1:1"}}"#.into(),
-            invalid(interval),
-        ),
-        (
-            r#"{"Name":"x","Check":{"Args":["true"],"Interval":"10s"}}"#.into(),
+            r#"{"Name":"x","Check":{"Args":["true"],"Interval":"10s"}}"#,
             Err(EdgeError::Refused(scripts.into())),
         ),
+    ]);
+}
+
+#[test]
+fn metadata_is_refused_in_the_recorded_words() {
+    let (long, longer) = ("k".repeat(129), "v".repeat(513));
+    for (key, value, why) in [
+        ("bad key!", "v", "Key contains invalid characters"),
+        ("consul-x", "v", "Key prefix 'consul-' is reserved for internal use"),
+        (long.as_str(), "v", "Key is too long (limit: 128 characters)"),
+        ("k", longer.as_str(), "Value is too long (limit: 512 characters)"),
+    ] {
+        let body = format!(r#"{{"Name":"x","Meta":{{"{key}":"{value}"}}}}"#);
+        let text = format!(
+            "Invalid Service Meta: Couldn't load metadata pair ('{key}', '{value}'): {why}"
+        );
+        refuses_services(&[(&body, invalid(&text))]);
+    }
+}
+
+#[test]
+fn proxies_are_refused_in_the_recorded_words() {
+    let destination = |must: &str| {
+        failed(&[&format!("Proxy.DestinationServiceName must {must} for Connect proxy services")])
+    };
+    refuses_services(&[
         (
-            r#"{"Name":"gw","Kind":"mesh-gateway"}"#.into(),
+            r#"{"Name":"gw","Kind":"mesh-gateway"}"#,
             failed(&["Port must be non-zero for a mesh-gateway"]),
         ),
+        (r#"{"Name":"p","Kind":"connect-proxy","Port":9}"#, destination("be non-empty")),
         (
-            r#"{"Name":"p","Kind":"connect-proxy","Port":9}"#.into(),
-            failed(&["Proxy.DestinationServiceName must be non-empty for Connect proxy services"]),
+            r#"{"Name":"p","Kind":"connect-proxy","Port":9,
+            "Proxy":{"DestinationServiceName":"*"}}"#,
+            destination("not be a wildcard"),
         ),
         (
-            r#"{"Name":"p","Kind":"connect-proxy","Proxy":{"DestinationServiceName":"w"}}"#.into(),
+            r#"{"Name":"p","Kind":"connect-proxy","Proxy":{"DestinationServiceName":"w"}}"#,
             failed(&["Port or SocketPath must be set for a connect-proxy"]),
         ),
+    ]);
+    for (upstreams, mistake) in [
         (
-            proxy(r#""DestinationServiceName":"*""#),
-            failed(&[
-                "Proxy.DestinationServiceName must not be a wildcard for Connect proxy services",
-            ]),
+            r#"{"DestinationName":"db","LocalBindPort":1},
+            {"DestinationName":"db","LocalBindPort":2}"#,
+            "upstreams cannot contain duplicates of [type=\"service\", name=\"db\", \
+             partition=\"\", namespace=\"\", peer=\"\", datacenter=\"\"]",
         ),
+        (r#"{"LocalBindPort":1}"#, "upstream destination name cannot be empty"),
         (
-            proxy(
-                r#""DestinationServiceName":"w","Upstreams":[{"DestinationName":"db",
-                "LocalBindPort":1},{"DestinationName":"db","LocalBindPort":2}]"#,
-            ),
-            failed(&["upstreams cannot contain duplicates of [type=\"service\", name=\"db\", \
-                 partition=\"\", namespace=\"\", peer=\"\", datacenter=\"\"]"]),
+            r#"{"DestinationName":"a","LocalBindPort":1},
+            {"DestinationName":"b","LocalBindPort":1}"#,
+            "upstreams cannot contain duplicates by local bind address and port or unix path; \
+             \"127.0.0.1:1\" is specified twice",
         ),
+    ] {
+        let body = format!(
+            r#"{{"Name":"p","Kind":"connect-proxy","Port":9,
+            "Proxy":{{"DestinationServiceName":"w","Upstreams":[{upstreams}]}}}}"#
+        );
+        refuses_services(&[(&body, failed(&[mistake]))]);
+    }
+}
+
+#[test]
+fn ports_and_sidecars_are_refused_in_the_recorded_words() {
+    refuses_services(&[
         (
-            proxy(r#""DestinationServiceName":"w","Upstreams":[{"LocalBindPort":1}]"#),
-            failed(&["upstream destination name cannot be empty"]),
-        ),
-        (
-            proxy(
-                r#""DestinationServiceName":"w","Upstreams":[{"DestinationName":"a",
-                "LocalBindPort":1},{"DestinationName":"b","LocalBindPort":1}]"#,
-            ),
-            failed(&[
-                "upstreams cannot contain duplicates by local bind address and port or unix \
-                 path; \"127.0.0.1:1\" is specified twice",
-            ]),
-        ),
-        (
-            r#"{"Name":"x","Port":1,"Ports":[{"Name":"http","Port":80}]}"#.into(),
+            r#"{"Name":"x","Port":1,"Ports":[{"Name":"http","Port":80}]}"#,
             failed(&[
                 "Cannot set both Port and Ports",
                 "One of the Ports must be marked as Default",
             ]),
         ),
         (
-            r#"{"Name":"x","Ports":[{"Name":"http","Port":80},{"Name":"http","Port":81}]}"#.into(),
+            r#"{"Name":"x","Ports":[{"Name":"http","Port":80},{"Name":"http","Port":81}]}"#,
             failed(&["Ports.Name \"http\" has to be unique"]),
         ),
         (
-            r#"{"Name":"x","Ports":[{"Name":"http","Port":0}]}"#.into(),
+            r#"{"Name":"x","Ports":[{"Name":"http","Port":0}]}"#,
             failed(&["Ports.Port must be greater than zero"]),
         ),
         (
-            r#"{"Name":"x","Port":1,"Connect":{"SidecarService":{"ID":"x"}}}"#.into(),
+            r#"{"Name":"x","Port":1,"Connect":{"SidecarService":{"ID":"x"}}}"#,
             failed(&["A SidecarService cannot specify an ID as this is managed by the agent"]),
         ),
         (
-            r#"{"Name":"x","Connect":{"SidecarService":{"Connect":{"SidecarService":{}}}}}"#.into(),
+            r#"{"Name":"x","Connect":{"SidecarService":{"Connect":{"SidecarService":{}}}}}"#,
             failed(&["A SidecarService cannot have a nested SidecarService"]),
         ),
-    ];
-    for (body, expected) in cases {
-        assert_eq!(world.register(&body), expected, "{body}");
-    }
-    assert!(world.services.is_empty() && world.checks.is_empty());
+    ]);
 }
 
 #[test]
@@ -138,14 +141,13 @@ fn checks_are_refused_in_the_recorded_words() {
     let mut world = World::new();
     world.register(r#"{"ID":"s","Name":"s","Port":80}"#).unwrap();
     let ttl = "Invalid check: TTL must be > 0 for TTL checks";
-    let interval = "Invalid check: Interval must be > 0 for Script, HTTP, H2PING, TCP, UDP or OSService checks";
     let not_found = |text: &str| Err(EdgeError::NotFound(text.into()));
     for (body, expected) in [
         (r#"{"TTL":"10s"}"#, invalid("Missing check name")),
         (r#"{"Name":"x"}"#, invalid(ttl)),
         (r#"{"Name":"x","TTL":"-5s"}"#, invalid(ttl)),
         (r#"{"Name":"x","Interval":"10s"}"#, invalid(ttl)),
-        (r#"{"Name":"x","TCP":"127.0.0.1:1"}"#, invalid(interval)),
+        (r#"{"Name":"x","TCP":"127.0.0.1:1"}"#, invalid(INTERVAL)),
         (
             r#"{"Name":"x","TCP":"127.0.0.1:1","TTL":"10s","Interval":"10s"}"#,
             invalid("Invalid check: Interval and TTL cannot both be specified"),
