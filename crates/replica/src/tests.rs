@@ -17,6 +17,7 @@ struct Rig {
     log: Vec<LogEntry>,
     hard_state: HardState,
     replies: Vec<(RequestId, Result<Outcome, WriteError>)>,
+    signalled: Vec<Result<SignalOutcome, ReadError>>,
     unsynced: bool,
     next: u64,
 }
@@ -40,8 +41,16 @@ fn start(log: Vec<LogEntry>, hard_state: HardState) -> Rig {
     let replica =
         Replica::new(config(), Duration::ZERO, store, 0, hard_state, log.clone()).expect("starts");
     let now = Duration::ZERO;
-    let mut rig =
-        Rig { replica, now, log, hard_state, replies: Vec::new(), unsynced: false, next: 0 };
+    let mut rig = Rig {
+        replica,
+        now,
+        log,
+        hard_state,
+        replies: Vec::new(),
+        signalled: Vec::new(),
+        unsynced: false,
+        next: 0,
+    };
     rig.run(Vec::new(), true);
     rig
 }
@@ -67,6 +76,7 @@ impl Rig {
                         }
                     }
                     Effect::Reply { request, result } => self.replies.push((request, result)),
+                    Effect::Signalled { result, .. } => self.signalled.push(result),
                     Effect::Stop(fatal) => panic!("stopped: {fatal}"),
                     _ => {}
                 }
@@ -206,6 +216,25 @@ fn a_session_ends_when_it_is_not_renewed_and_leaves_a_lock_delay() {
     assert_eq!(rig.write(lock.clone()), Outcome::Flag(false), "lock delay");
     rig.pass(Duration::from_secs(16));
     assert_eq!(rig.write(lock), Outcome::Flag(true));
+}
+
+#[test]
+fn a_session_whose_end_is_on_its_way_to_the_disk_cannot_be_renewed() {
+    let mut rig = start(Vec::new(), HardState::default());
+    rig.write(node("node1"));
+    let Outcome::SessionCreated(id) = rig.write(session(10_000)) else { panic!("a session") };
+    rig.pass(Duration::from_millis(19_900));
+    let request = RequestId(1000);
+    while !rig.unsynced {
+        rig.now += TICK;
+        rig.run(vec![Input::Tick { wall_ms: 1 }], false);
+    }
+    assert_eq!(rig.sessions(), 1, "its end is not durable yet");
+    rig.run(vec![Input::Signal { request, signal: Signal::SessionRenew(id) }], false);
+    assert_eq!(rig.signalled, [Ok(SignalOutcome::NotFound)]);
+    rig.unsynced = false;
+    rig.run(vec![Input::Appended { space_low: false }], true);
+    assert_eq!(rig.sessions(), 0);
 }
 
 #[test]

@@ -12,6 +12,8 @@ const TTL_MULTIPLIER: u32 = 2;
 pub(crate) struct SessionTtl {
     deadlines: BTreeMap<SessionId, Duration>,
     order: BTreeSet<(Duration, SessionId)>,
+    /// Those whose end is proposed: it may stand in the log already and cannot be taken back.
+    ending: BTreeSet<SessionId>,
     /// Planted in tests of the simulator: deadlines come at half the time.
     pub early: bool,
 }
@@ -31,9 +33,15 @@ impl SessionTtl {
 
     /// Forgets a session.
     pub fn disarm(&mut self, id: SessionId) {
+        self.ending.remove(&id);
         if let Some(deadline) = self.deadlines.remove(&id) {
             self.order.remove(&(deadline, id));
         }
+    }
+
+    /// True once a session's end is proposed: who renews it now must not be told that it lives.
+    pub fn is_ending(&self, id: SessionId) -> bool {
+        self.ending.contains(&id)
     }
 
     /// Takes up to `limit` sessions whose deadline has passed. Each is armed again with a short
@@ -51,6 +59,7 @@ impl SessionTtl {
             let again = now + RETRY;
             self.deadlines.insert(entry.1, again);
             self.order.insert((again, entry.1));
+            self.ending.insert(entry.1);
         }
         due.into_iter().map(|(_, id)| id).collect()
     }
@@ -76,5 +85,6 @@ mod tests {
         assert!(ttl.expired(Duration::from_secs(34), 10).is_empty());
         assert_eq!(ttl.expired(Duration::from_secs(35), 10), vec![id(1)]);
         assert!(ttl.expired(Duration::from_secs(36), 10).is_empty(), "proposed once");
+        assert!(ttl.is_ending(id(1)));
     }
 }
