@@ -1,3 +1,17 @@
-//! Placeholder of the program; its modules follow.
+//! The simulator's program. It alone reads a real clock, to keep to its budget of minutes.
 
-fn main() {}
+mod program;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match program::run_program(&program::Options::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("tribune-sim: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
