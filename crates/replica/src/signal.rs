@@ -62,8 +62,8 @@ impl Volatile {
     /// Carries out a signal.
     pub fn signal(&mut self, now: Duration, view: &View, signal: &Signal) -> SignalOutcome {
         match signal {
-            // A session whose end is on its way to the disk is still in the view; to say that it was
-            // renewed would be a promise that the log is about to break.
+            // A session whose end is on its way to the disk is still in the view; to say that it
+            // was renewed would be a promise that the log is about to break.
             Signal::SessionRenew(id) => match view.sessions().get(*id) {
                 Some(row) if !self.sessions.is_ending(*id) => {
                     self.sessions.arm(now, *id, row.ttl_ms);
