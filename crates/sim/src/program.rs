@@ -54,6 +54,9 @@ pub struct Options {
 /// The first so many base seeds must each find every planted bug.
 const BASE_SEEDS_MUST: u64 = 3;
 
+/// After so many worlds that failed there is enough to look at.
+const FAILED_MAX: usize = 10;
+
 /// How far apart base seeds lie, so that their worlds differ.
 const BASE_SEED_STEP: u64 = 1_000_000;
 
@@ -161,7 +164,10 @@ fn plain(options: &Options, scale: Scale) -> Result<bool> {
         let done = all.tally.acknowledged() + part.tally.acknowledged();
         simulated.as_secs_f64() >= options.hours * 3600.0 && done >= options.ops
     };
-    while !enough(&part) && budget.is_none_or(|budget| started.elapsed() < budget) {
+    while !enough(&part)
+        && part.failed.len() < FAILED_MAX
+        && budget.is_none_or(|budget| started.elapsed() < budget)
+    {
         let finished = run(part.to, scale, None, None);
         if finished.violation.is_some() {
             tell(&finished, scale, None);
@@ -174,7 +180,9 @@ fn plain(options: &Options, scale: Scale) -> Result<bool> {
         append(path, &part)?;
     }
     if !enough(&part) {
-        println!("the budget was spent before the hours and operations were reached");
+        println!(
+            "ended before the hours and operations were reached: budget spent, or enough failed"
+        );
     }
     all.add(&part);
     let failed = all.failed.len() as u64;

@@ -131,7 +131,8 @@ impl Keys {
         session: Option<SessionId>,
         changes: &mut Vec<Change>,
     ) -> Result<(), NotLocked> {
-        let id = session.ok_or(NotLocked::NoSession)?;
+        // A session that is gone holds nothing. Source: transcripts/cli/kv.txt.
+        let id = session.ok_or(NotLocked::Held)?;
         let row = self.rows.get(&set.key).ok_or(NotLocked::Held)?;
         if row.session != Some(id) {
             return Err(NotLocked::Held);
