@@ -77,6 +77,10 @@ pub struct Role {
     pub leader: u64,
     /// True if this server leads.
     pub is_leader: bool,
+    /// True once an entry of a leader of this run's own time has been applied: the state then holds
+    /// all that was ever committed before the start. Until then even a stale read must wait, since
+    /// it would see less than this server showed before.
+    pub caught_up: bool,
     /// The term.
     pub term: u64,
     /// Until when this server may answer default reads, as time since the node started.

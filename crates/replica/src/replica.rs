@@ -349,14 +349,19 @@ impl Replica {
             self.reads.refuse(effects);
             return true;
         }
-        let own_term = self.consensus.term_of(self.apply.at()) == Some(self.consensus.term());
-        if leads && !self.role.is_leader && own_term {
+        if leads && !self.role.is_leader && self.applied_own_term() {
             self.role.is_leader = true;
             self.role.term = self.consensus.term();
             self.begin_leading();
             return true;
         }
         false
+    }
+
+    /// True if the last entry applied is of the current term, so that every one committed before is
+    /// applied too.
+    fn applied_own_term(&self) -> bool {
+        self.consensus.term_of(self.apply.at()) == Some(self.consensus.term())
     }
 
     fn tell_role(&mut self, now: Duration, effects: &mut Vec<Effect>) {
@@ -367,6 +372,7 @@ impl Replica {
         let role = Role {
             leader: self.consensus.leader(),
             is_leader: self.role.is_leader,
+            caught_up: self.role.caught_up || self.applied_own_term(),
             term: self.consensus.term(),
             lease_until: self.lease.until(),
             committed: self.consensus.committed(),

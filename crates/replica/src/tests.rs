@@ -190,6 +190,23 @@ fn a_restart_finds_every_write_and_no_index_goes_back() {
     }
     let at = rig.replica.view().at();
     let chain = rig.replica.view().chain();
+    let fresh = Replica::new(
+        config(),
+        Duration::ZERO,
+        Store::default(),
+        0,
+        rig.hard_state,
+        rig.log.clone(),
+    );
+    let mut fresh = fresh.expect("starts");
+    let caught_up = |effects: Vec<Effect>| {
+        let told = |effect: &Effect| matches!(effect, Effect::Role(role) if role.caught_up);
+        effects.iter().any(told)
+    };
+    assert!(!caught_up(fresh.step(Duration::ZERO, Vec::new())), "it has shown more before");
+    let durable = [Input::Appended { space_low: false }];
+    assert!(caught_up(fresh.step(Duration::ZERO, durable)));
+    assert!(fresh.view().at() > at);
     let again = start(rig.log.clone(), rig.hard_state);
     assert_eq!(again.value("a").as_deref(), Some("19"));
     assert!(again.replica.view().at() > at);

@@ -71,8 +71,12 @@ impl Server {
 
     /// Waits for a leader, for the hold time at most.
     async fn hold_for_leader(&self) -> Result<(), ClusterError> {
+        self.hold_until(|role| role.is_leader).await
+    }
+
+    async fn hold_until(&self, ready: impl FnMut(&Role) -> bool) -> Result<(), ClusterError> {
         let mut role = self.shared.role.subscribe();
-        let led = role.wait_for(|role| role.is_leader);
+        let led = role.wait_for(ready);
         match tokio::time::timeout(self.about.hold, led).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) => Err(ClusterError::Stopping),
@@ -96,7 +100,7 @@ impl Server {
     async fn fresh(&self, consistency: Consistency) -> Result<Arc<View>, ClusterError> {
         let view = self.shared.view.load_full();
         match consistency {
-            Consistency::Stale => return Ok(view),
+            Consistency::Stale => return self.stale().await,
             Consistency::Default if self.lease_holds() => return Ok(view),
             Consistency::Default | Consistency::Consistent => {}
         }
@@ -105,6 +109,20 @@ impl Server {
         }
         self.send(Job::Read).await?;
         // Publish precedes the answer to a read: the newest view has reached its position.
+        Ok(self.shared.view.load_full())
+    }
+
+    /// Any view, but none older than what this server showed before it was restarted. Without a
+    /// leader it answers after the hold time with what it has.
+    async fn stale(&self) -> Result<Arc<View>, ClusterError> {
+        let caught_up = self.shared.role.borrow().caught_up;
+        if !caught_up {
+            match self.hold_until(|role| role.caught_up).await {
+                Ok(()) | Err(ClusterError::NoLeader) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        // Taken after the role was looked at: the state that caught up was published before.
         Ok(self.shared.view.load_full())
     }
 
