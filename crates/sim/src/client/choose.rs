@@ -28,7 +28,7 @@ const LOCK_DELAYS: [u64; 4] = [0, 1_000, 5_000, 15_000];
 const SESSION_PER_MILLE: u32 = 60;
 
 /// In so many of a thousand writes the value is long.
-const LONG_VALUE_PER_MILLE: u32 = 50;
+const LONG_VALUE_PER_MILLE: u32 = 100;
 
 /// How likely each kind of operation is, of a thousand.
 const WEIGHTS: [(Kind, u64); 14] = [
@@ -204,7 +204,11 @@ fn read(query: KvQuery, dice: &mut Dice) -> Ask {
 }
 
 fn consistency(dice: &mut Dice) -> Consistency {
-    if dice.chance(250) { Consistency::Consistent } else { Consistency::Default }
+    match dice.below(20) {
+        0..5 => Consistency::Consistent,
+        5..8 => Consistency::Stale,
+        _ => Consistency::Default,
+    }
 }
 
 /// A version that the client has seen, or the guess that there is none.

@@ -26,6 +26,8 @@ pub enum Ask {
 /// How fresh a read must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Consistency {
+    /// Whatever this server has.
+    Stale,
     Default,
     Consistent,
 }

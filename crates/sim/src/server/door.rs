@@ -25,8 +25,10 @@ const JITTER_FRACTION: u32 = 16;
 pub fn arrive(world: &mut World, request: RequestId) -> Verdict {
     let Some(op) = world.clients.op(request) else { return Ok(()) };
     let leased = lease_holds(world);
+    let caught_up = world.process.as_ref().is_some_and(|process| process.role.caught_up);
     match &op.ask {
         Ask::Read { consistency: Consistency::Default, .. } if leased => look(world, request),
+        Ask::Read { consistency: Consistency::Stale, .. } if caught_up => look(world, request),
         _ => {
             hold_or_send(world, request);
             Ok(())
@@ -60,7 +62,7 @@ pub fn role(world: &mut World, role: Role) -> Verdict {
             history::same_state(&process.view, world.witness.twin())?;
         }
         for request in std::mem::take(&mut process.held) {
-            send(world, request);
+            arrive(world, request)?;
         }
     }
     Ok(())
@@ -169,11 +171,17 @@ pub fn read_ready(
 /// A read's answer leaves.
 fn answered(world: &mut World, request: RequestId, answer: Answer) -> Verdict {
     let Some(op) = world.clients.op(request) else { return Ok(()) };
-    let Ask::Read { query, wait, .. } = &op.ask else { return Ok(()) };
+    let Ask::Read { query, wait, consistency } = &op.ask else { return Ok(()) };
+    let stale = *consistency == Consistency::Stale;
     let asked = wait.map(|wait| wait.index).or(op.asked_index);
-    history::fresh(answer.at.0, op.floor_at)?;
+    if !stale {
+        history::fresh(answer.at.0, op.floor_at)?;
+    }
     // A view may be older than the twin only by entries that changed nothing.
-    if answer.at.0 <= world.witness.twin().at {
+    let twin_at = world.witness.twin().at;
+    if stale && answer.at.0 < twin_at {
+        // It may show the past; that it goes back is for the index to say.
+    } else if answer.at.0 <= twin_at {
         history::agrees(query, &answer.body, world.witness.twin())?;
     } else {
         world.tally.unwitnessed += 1;
@@ -181,7 +189,7 @@ fn answered(world: &mut World, request: RequestId, answer: Answer) -> Verdict {
     world.rules.index.answered(query, asked, &answer, fingerprint(&answer.body))?;
     if let Body::Kv(KvBody::Rows(rows)) = &answer.body {
         let single = matches!(query, Query::Kv(tribune_state::kv::KvQuery::Get(_)));
-        let floor = if single { op.floor_version } else { tribune_state::Index(0) };
+        let floor = if single && !stale { op.floor_version } else { tribune_state::Index(0) };
         for row in rows {
             world.rules.history.read(row, floor)?;
         }
