@@ -11,13 +11,34 @@ use tribune_state::catalog::CatalogCommand;
 use tribune_state::kv::KvCommand;
 use tribune_state::session::SessionCommand;
 use tribune_state::txn::{KvOp, TxnOp, Verb};
-use tribune_state::{Command, Outcome, Stamp};
+use tribune_state::{Command, Key, Outcome, Stamp, View};
 
 /// Stamps and completes writes.
 #[derive(Debug)]
 pub(crate) struct Admit {
     entropy: ChaCha12Rng,
     wall_ms_newest: u64,
+}
+
+/// What the leader knows besides the log, at its own time `now`.
+pub(crate) struct Leader<'a> {
+    pub now: Duration,
+    pub volatile: &'a Volatile,
+    pub view: &'a View,
+}
+
+impl Leader<'_> {
+    /// Why a key must not be locked now, though its row alone would allow it.
+    fn refuses_lock(&self, key: &Key, session: &str) -> Option<String> {
+        if self.volatile.lock_delayed(self.now, key) {
+            return Some(lock_delay_text(key));
+        }
+        // The end of its holder is on its way to the disk, and lock-delay begins with it: a lock
+        // that came between the two would miss the delay. In the view it is still held.
+        let holder = self.view.kv().get(key).and_then(|row| row.session)?;
+        let slips_in = self.volatile.sessions.is_ending(holder) && holder.to_string() != session;
+        slips_in.then(|| lock_held_text(key))
+    }
 }
 
 /// What became of a write that asked to be admitted.
@@ -38,21 +59,21 @@ impl Admit {
         self.wall_ms_newest = self.wall_ms_newest.max(stamp.wall_ms);
     }
 
-    /// Admits a write at the leader's own time `now`.
-    pub fn admit(&mut self, now: Duration, volatile: &Volatile, proposal: Proposal) -> Admitted {
+    /// Admits a write.
+    pub fn admit(&mut self, leader: &Leader<'_>, proposal: Proposal) -> Admitted {
         let Proposal { mut command, wall_ms, source, .. } = proposal;
-        if let Command::Kv(KvCommand::Lock(set, _)) = &command
-            && volatile.lock_delayed(now, &set.key)
+        if let Command::Kv(KvCommand::Lock(set, session)) = &command
+            && leader.refuses_lock(&set.key, session).is_some()
         {
             return Admitted::Now(Outcome::Flag(false));
         }
-        self.fill(now, volatile, &mut command);
+        self.fill(leader, &mut command);
         self.wall_ms_newest = self.wall_ms_newest.max(wall_ms);
         let stamp = Stamp { wall_ms: self.wall_ms_newest, source, ..Stamp::default() };
         Admitted::Entry(stamp, Box::new(command))
     }
 
-    fn fill(&mut self, now: Duration, volatile: &Volatile, command: &mut Command) {
+    fn fill(&mut self, leader: &Leader<'_>, command: &mut Command) {
         match command {
             Command::Session(SessionCommand::Create(create)) if create.id.0.is_nil() => {
                 create.id.0 = self.uuid();
@@ -60,7 +81,7 @@ impl Admit {
             Command::Catalog(command) => self.fill_catalog(command),
             Command::Txn(txn) => {
                 for op in &mut txn.ops {
-                    self.fill_op(now, volatile, op);
+                    self.fill_op(leader, op);
                 }
             }
             _ => {}
@@ -83,10 +104,12 @@ impl Admit {
         }
     }
 
-    fn fill_op(&mut self, now: Duration, volatile: &Volatile, op: &mut TxnOp) {
+    fn fill_op(&mut self, leader: &Leader<'_>, op: &mut TxnOp) {
         match op {
-            TxnOp::Kv(KvOp::Lock(set, _)) if volatile.lock_delayed(now, &set.key) => {
-                *op = TxnOp::Refused(lock_delay_text(&set.key));
+            TxnOp::Kv(KvOp::Lock(set, session)) => {
+                if let Some(why) = leader.refuses_lock(&set.key, session) {
+                    *op = TxnOp::Refused(why);
+                }
             }
             TxnOp::Service(Verb::Set | Verb::Cas, _, service) => service.uuid = self.uuid(),
             _ => {}
@@ -102,6 +125,11 @@ impl Admit {
 }
 
 /// Source: transcript txn/more.
-fn lock_delay_text(key: &tribune_state::Key) -> String {
+fn lock_delay_text(key: &Key) -> String {
     format!("failed to lock key {:?}, lock is in lock-delay", key.to_string())
+}
+
+/// Source: transcript txn/more; the text of the state for a lock that somebody else holds.
+fn lock_held_text(key: &Key) -> String {
+    format!("failed to lock key {:?}, lock is already held", key.to_string())
 }

@@ -1,6 +1,6 @@
 //! The replica itself: consensus and apply behind one `step`.
 
-use crate::admit::{Admit, Admitted};
+use crate::admit::{Admit, Admitted, Leader};
 use crate::apply::{AppliedBatch, Apply};
 use crate::chores::reconcile;
 use crate::chores::tombstones::Tombstones;
@@ -241,9 +241,9 @@ impl Replica {
 
     fn chore(&mut self, command: Command, wall_ms: u64) {
         let proposal = Proposal { request: RequestId(0), command, wall_ms, source: Source::Server };
-        if let Admitted::Entry(stamp, command) =
-            self.admit.admit(self.clock.own, &self.volatile, proposal)
-        {
+        let Replica { clock, volatile, apply, .. } = self;
+        let leader = Leader { now: clock.own, volatile, view: apply.view() };
+        if let Admitted::Entry(stamp, command) = self.admit.admit(&leader, proposal) {
             let data = tribune_state::codec::encode_entry(&stamp, &command);
             let bytes = data.len();
             if let Some((index, term)) = self.consensus.propose(data.into()) {
@@ -271,7 +271,9 @@ impl Replica {
             return Err(WriteError::DiskFull);
         }
         let request = proposal.request;
-        match self.admit.admit(self.clock.own, &self.volatile, proposal) {
+        let Replica { clock, volatile, apply, .. } = self;
+        let leader = Leader { now: clock.own, volatile, view: apply.view() };
+        match self.admit.admit(&leader, proposal) {
             Admitted::Now(outcome) => {
                 effects.push(Effect::Reply { request, result: Ok(outcome) });
             }
@@ -287,6 +289,11 @@ impl Replica {
                 let (index, term) =
                     self.consensus.propose(data.into()).ok_or(WriteError::NotLeader)?;
                 self.proposals.insert(index, term, Some(request), bytes);
+                if let Command::Session(SessionCommand::Destroy(id)) = *command
+                    && self.apply.view().sessions().get(id).is_some()
+                {
+                    self.volatile.sessions.note_ending(id);
+                }
             }
         }
         Ok(())

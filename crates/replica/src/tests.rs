@@ -255,6 +255,23 @@ fn a_session_whose_end_is_on_its_way_to_the_disk_cannot_be_renewed() {
 }
 
 #[test]
+fn no_lock_slips_in_between_the_end_of_a_session_and_its_lock_delay() {
+    let mut rig = start(Vec::new(), HardState::default());
+    rig.write(node("node1"));
+    let Outcome::SessionCreated(one) = rig.write(session(10_000)) else { panic!("a session") };
+    let Outcome::SessionCreated(two) = rig.write(session(10_000)) else { panic!("a session") };
+    let lock = |id: SessionId| Command::Kv(KvCommand::Lock(set("lock", "x"), id.to_string()));
+    assert_eq!(rig.write(lock(one)), Outcome::Flag(true));
+    rig.send(Command::Session(SessionCommand::Destroy(one)), false);
+    rig.send(lock(two), false);
+    rig.unsynced = false;
+    rig.run(vec![Input::Appended { space_low: false }], true);
+    let replies: Vec<_> = rig.replies.drain(..).map(|(_, result)| result).collect();
+    assert_eq!(replies, [Ok(Outcome::Flag(false)), Ok(Outcome::Flag(true))], "lock, then destroy");
+    assert_eq!(rig.write(lock(two)), Outcome::Flag(false), "lock-delay");
+}
+
+#[test]
 fn a_pause_of_the_machine_ends_no_session_early() {
     let mut rig = start(Vec::new(), HardState::default());
     rig.write(node("node1"));

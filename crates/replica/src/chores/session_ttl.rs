@@ -44,6 +44,11 @@ impl SessionTtl {
         self.ending.contains(&id)
     }
 
+    /// Notes that a session's end stands in the log, whoever asked for it.
+    pub fn note_ending(&mut self, id: SessionId) {
+        self.ending.insert(id);
+    }
+
     /// Takes up to `limit` sessions whose deadline has passed. Each is armed again with a short
     /// time, so that it is proposed once more should the proposal be lost.
     pub fn expired(&mut self, now: Duration, limit: usize) -> Vec<SessionId> {
