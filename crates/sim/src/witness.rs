@@ -3,7 +3,7 @@
 //! It reads the batches on their way to the disk, decodes their entries and finds out which write
 //! each stands for. After a restart it is cut back to what the disk kept.
 
-use crate::invariants::lock::RunningTime;
+use crate::invariants::lock::Asked;
 use crate::invariants::{Verdict, Violation, atomic};
 use crate::twin::{Change, Expected, Twin};
 use std::collections::{BTreeMap, VecDeque};
@@ -21,8 +21,8 @@ const KIND_COMMAND: u8 = 1;
 pub struct Proposed {
     pub request: RequestId,
     pub command: Command,
-    /// When it was asked for.
-    pub asked: RunningTime,
+    /// How it was asked for.
+    pub asked: Asked,
 }
 
 /// The log, and what it means.
@@ -38,14 +38,14 @@ pub struct Witness {
 #[derive(Debug)]
 struct Given {
     entry: LogEntry,
-    by: Option<(RequestId, RunningTime)>,
+    by: Option<(RequestId, Asked)>,
 }
 
 /// An entry that the twin ran.
 #[derive(Debug)]
 pub struct Ran {
-    /// When its write was asked for; none for the server's own.
-    pub asked: Option<RunningTime>,
+    /// How its write was asked for; none for the server's own.
+    pub asked: Option<Asked>,
     pub changes: Vec<Change>,
 }
 
@@ -69,7 +69,8 @@ impl Witness {
         for entry in entries {
             self.given.split_off(&entry.index);
             let by = self.writer(entry)?;
-            if let Some((request, _)) = by {
+            if let Some((request, _)) = &by {
+                let request = *request;
                 placed.push((request, entry.index));
                 self.placed.insert(request, (entry.index, None));
             }
@@ -78,7 +79,7 @@ impl Witness {
         Ok(placed)
     }
 
-    fn writer(&mut self, entry: &LogEntry) -> Result<Option<(RequestId, RunningTime)>, Violation> {
+    fn writer(&mut self, entry: &LogEntry) -> Result<Option<(RequestId, Asked)>, Violation> {
         if entry.kind != KIND_COMMAND || entry.data.is_empty() {
             return Ok(None);
         }
@@ -122,12 +123,12 @@ impl Witness {
             let Ok((_, command)) = decode_entry(&given.entry.data) else { continue };
             let mut changes = Vec::new();
             let expected = self.twin.apply(*at, &command, &mut changes);
-            if let Some((request, _)) = given.by
-                && let Some(place) = self.placed.get_mut(&request)
+            if let Some((request, _)) = &given.by
+                && let Some(place) = self.placed.get_mut(request)
             {
                 place.1 = Some(expected);
             }
-            ran.push(Ran { asked: given.by.map(|(_, asked)| asked), changes });
+            ran.push(Ran { asked: given.by.as_ref().map(|(_, asked)| asked.clone()), changes });
         }
         ran
     }

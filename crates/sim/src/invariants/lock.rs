@@ -28,6 +28,8 @@ pub struct Locks {
 
 #[derive(Clone, Copy, Debug)]
 struct Delay {
+    /// Whose end began it.
+    session: SessionId,
     /// Running time.
     from: Duration,
     to: Duration,
@@ -40,6 +42,14 @@ struct Delay {
 pub struct RunningTime {
     pub running: Duration,
     pub gaps: u64,
+}
+
+/// How a lock was asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    pub time: RunningTime,
+    /// Who held the keys in question, as anybody could see.
+    pub held: Vec<(Key, SessionId)>,
 }
 
 impl Locks {
@@ -73,21 +83,30 @@ impl Locks {
     }
 
     /// A session's end was published.
-    pub fn released(&mut self, keys: &[Key], delay_ms: u64, time: RunningTime) {
+    pub fn released(
+        &mut self,
+        session: SessionId,
+        keys: &[Key],
+        delay_ms: u64,
+        RunningTime { running: from, gaps }: RunningTime,
+    ) {
+        let to = from + Duration::from_millis(delay_ms);
         for key in keys {
-            let to = time.running + Duration::from_millis(delay_ms);
-            self.delays.insert(key.clone(), Delay { from: time.running, to, gaps: time.gaps });
+            self.delays.insert(key.clone(), Delay { session, from, to, gaps });
         }
     }
 
-    /// A lock was taken; its taker had asked at `asked`.
-    pub fn taken(&self, key: &Key, asked: RunningTime) -> Verdict {
+    /// A lock was taken.
+    pub fn taken(&self, key: &Key, asked: &Asked) -> Verdict {
         let Some(delay) = self.delays.get(key) else { return Ok(()) };
-        let gaps = u32::try_from(asked.gaps.saturating_sub(delay.gaps)).unwrap_or(u32::MAX);
+        let RunningTime { running, gaps } = asked.time;
+        let gaps = u32::try_from(gaps.saturating_sub(delay.gaps)).unwrap_or(u32::MAX);
         let end = delay.to.saturating_sub(GAP_GAIN * gaps);
-        let free = asked.running < delay.from || asked.running >= end;
+        // Who asked before the end could be seen must still not get it if the lock was held then.
+        let seen = running >= delay.from || asked.held.contains(&(key.clone(), delay.session));
+        let free = running >= end || delay.from == delay.to || !seen;
         hold(RULE, free, || {
-            let left = delay.to.saturating_sub(asked.running);
+            let left = delay.to.saturating_sub(running);
             format!("{key} was taken {left:?} before its lock-delay was over")
         })
     }

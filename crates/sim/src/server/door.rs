@@ -3,8 +3,9 @@
 
 use super::turn;
 use crate::client::{self, Ask, Consistency, Learnt};
-use crate::invariants::lock::RunningTime;
+use crate::invariants::lock::{Asked, RunningTime};
 use crate::invariants::{Verdict, history, publish};
+use crate::twin::Twin;
 use crate::witness::Proposed;
 use crate::world::{ServerEvent, World};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -13,7 +14,8 @@ use tribune_replica::{
     Input, Proposal, ReadError, RequestId, Role, Signal, SignalOutcome, WriteError,
 };
 use tribune_state::kv::{KvBody, KvCommand};
-use tribune_state::{Answer, Body, Command, Outcome, Query, Source, Visible};
+use tribune_state::txn::{KvOp, TxnOp};
+use tribune_state::{Answer, Body, Command, Key, Outcome, Query, SessionId, Source, Visible};
 
 /// How long a reader takes between its first look and its parking, at most.
 const PARKING_MAX: Duration = Duration::from_micros(300);
@@ -70,11 +72,12 @@ pub fn role(world: &mut World, role: Role) -> Verdict {
 
 fn send(world: &mut World, request: RequestId) {
     let wall_ms = world.host.wall_ms(world.now());
-    let asked = world.host.time();
+    let time = world.host.time();
     let Some(op) = world.clients.op(request) else { return };
     let input = match &op.ask {
         Ask::Write(command) => {
             let command = command.clone();
+            let asked = Asked { time, held: holders(world.witness.twin(), &command) };
             world.witness.proposes(Proposed { request, command: command.clone(), asked });
             Input::Propose(Proposal { request, command, wall_ms, source: Source::Http })
         }
@@ -82,6 +85,22 @@ fn send(world: &mut World, request: RequestId) {
         Ask::Renew(id) => Input::Signal { request, signal: Signal::SessionRenew(*id) },
     };
     turn::arrives(world, input);
+}
+
+/// Who holds the keys that a write wants to lock.
+fn holders(twin: &Twin, command: &Command) -> Vec<(Key, SessionId)> {
+    let holder = |key: &Key| Some((key.clone(), twin.keys.rows.get(key)?.session?));
+    match command {
+        Command::Kv(KvCommand::Lock(set, _)) => holder(&set.key).into_iter().collect(),
+        Command::Txn(txn) => {
+            let locks = txn.ops.iter().filter_map(|op| match op {
+                TxnOp::Kv(KvOp::Lock(set, _)) => holder(&set.key),
+                _ => None,
+            });
+            locks.collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// A read's answer from the newest view, or its parking if it waits for more.
@@ -234,11 +253,19 @@ pub fn replied(
 /// A write was answered though no disk was given its entry: a lock in lock-delay is refused so.
 fn without_entry(world: &mut World, request: RequestId, outcome: &Outcome) -> Verdict {
     let op = world.clients.op(request);
-    if let Some(Ask::Write(Command::Kv(KvCommand::Lock(set, _)))) = op.map(|op| &op.ask)
+    if let Some(Ask::Write(Command::Kv(KvCommand::Lock(set, session)))) = op.map(|op| &op.ask)
         && *outcome == Outcome::Flag(false)
     {
         let RunningTime { running, .. } = world.host.time();
-        if world.rules.lock.may_refuse(&set.key, running) {
+        // A lock that everybody can see is held may be refused without asking the log.
+        let held = world
+            .witness
+            .twin()
+            .keys
+            .rows
+            .get(&set.key)
+            .is_some_and(|row| row.session.is_some_and(|id| id.to_string() != *session));
+        if held || world.rules.lock.may_refuse(&set.key, running) {
             world.witness.answered_without(request);
             world.tally.lock_delayed += 1;
             return Ok(());
@@ -260,7 +287,7 @@ fn told(world: &mut World, request: RequestId, outcome: &Outcome) -> Verdict {
         }
         (Command::Kv(KvCommand::Lock(set, session)), Outcome::Flag(true)) => {
             match uuid::Uuid::try_parse(session) {
-                Ok(id) => world.rules.lock.granted(&set.key, tribune_state::SessionId(id), now),
+                Ok(id) => world.rules.lock.granted(&set.key, SessionId(id), now),
                 Err(_) => Ok(()),
             }
         }

@@ -53,11 +53,11 @@ fn follow(world: &mut World, at: u64) -> Verdict {
                 Change::Ended { id, released, lock_delay_ms } => {
                     world.rules.session.ended(id, ran.asked.is_some(), time.running)?;
                     if leads {
-                        world.rules.lock.released(&released, lock_delay_ms, time);
+                        world.rules.lock.released(id, &released, lock_delay_ms, time);
                     }
                 }
                 Change::Locked { key, .. } => {
-                    if let Some(asked) = ran.asked {
+                    if let Some(asked) = &ran.asked {
                         world.rules.lock.taken(&key, asked)?;
                     }
                 }
