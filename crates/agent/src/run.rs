@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tribune_node::disk::{DirLock, FileDisk};
@@ -39,6 +39,9 @@ pub enum AgentError {
         /// Why not.
         error: std::io::Error,
     },
+    /// A unix socket cannot be listened on yet.
+    #[error("unix://{0} cannot be listened on in this release: give an IP address")]
+    Unix(String),
     /// The data directory is in use, or cannot be opened.
     #[error("{0}")]
     DataDir(String),
@@ -97,7 +100,12 @@ async fn serve(loaded: Loaded) -> Result<(), AgentError> {
     if !unused.is_empty() {
         tracing::info!(keys = unused.join(", "), "accepted, not used yet");
     }
+    let mut signals = Signals::listen()?;
     let (server, mut stopped) = start_server(&config, identity.clone(), disk)?;
+    // No door opens before the log is replayed: an earlier answer would forget what is on the disk.
+    if let Err(error) = server.writable().await {
+        tracing::warn!(%error, "no leader yet");
+    }
     let shutdown = CancellationToken::new();
     let mut doors = JoinSet::new();
     let leave = CancellationToken::new();
@@ -114,7 +122,7 @@ async fn serve(loaded: Loaded) -> Result<(), AgentError> {
     notify("READY=1");
     let ended = tokio::select! {
         why = stopped.failed() => Err(AgentError::Stopped(why)),
-        result = interrupted() => result,
+        () = signals.ended() => Ok(()),
         () = leave.cancelled() => Ok(()),
     };
     notify("STOPPING=1");
@@ -125,17 +133,31 @@ async fn serve(loaded: Loaded) -> Result<(), AgentError> {
     stopped.stop().await.map_err(AgentError::Stopped)
 }
 
-/// Resolves when the process is told to end. A hang-up asks for a reload, which comes later.
-async fn interrupted() -> Result<(), AgentError> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    loop {
-        tokio::select! {
-            _ = interrupt.recv() => return Ok(()),
-            _ = terminate.recv() => return Ok(()),
-            _ = hang_up.recv() => {
-                tracing::warn!("a reload was asked for: this release reads its configuration once");
+/// The signals an agent answers to.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Signals> {
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Resolves when the process is told to end. A hang-up asks for a reload, which comes later.
+    async fn ended(&mut self) {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return,
+                _ = self.terminate.recv() => return,
+                _ = self.hang_up.recv() => {
+                    tracing::warn!("no reload yet: this release reads its configuration once");
+                }
             }
         }
     }
@@ -201,7 +223,7 @@ async fn open_http(
                 doors.spawn(HttpServer::new(api.clone(), limits, shutdown.clone()).run(listener));
             }
             ListenAddress::Unix(path) => {
-                tracing::warn!(path = %path.display(), "unix sockets are not listened on yet");
+                return Err(AgentError::Unix(path.display().to_string()));
             }
         }
     }

@@ -50,8 +50,19 @@ pub(crate) enum Admitted {
 }
 
 impl Admit {
-    pub fn new(entropy: ChaCha12Rng) -> Admit {
-        Admit { entropy, wall_ms_newest: 0 }
+    /// Starts at the wall time, or at the newest stamp of the state if that is later.
+    pub fn new(entropy: ChaCha12Rng, wall_ms: u64) -> Admit {
+        Admit { entropy, wall_ms_newest: wall_ms }
+    }
+
+    /// Notes the wall time of a tick.
+    pub fn pass(&mut self, wall_ms: u64) {
+        self.wall_ms_newest = self.wall_ms_newest.max(wall_ms);
+    }
+
+    /// The newest wall time seen, with which the leader stamps its own entries.
+    pub fn newest_wall_ms(&self) -> u64 {
+        self.wall_ms_newest
     }
 
     /// Notes the stamp of an applied entry, so that stamps never go back.

@@ -1,5 +1,7 @@
 //! When to write a snapshot: after so many entries, or so many bytes, since the last one.
 
+use std::time::Duration;
+
 /// The rules of compaction.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CompactionRules {
@@ -15,12 +17,18 @@ pub(crate) struct Compaction {
     snapshot_index: u64,
     bytes: u64,
     running: bool,
+    /// After a failure, no snapshot before this, on the leader's own time.
+    not_before: Duration,
 }
+
+/// How long a failed snapshot waits: writing the whole state again and again would fill a disk
+/// that is nearly full.
+const RETRY_AFTER: Duration = Duration::from_secs(30);
 
 impl Compaction {
     /// Starts from the snapshot that was recovered, 0 if there was none.
     pub fn new(snapshot_index: u64) -> Compaction {
-        Compaction { snapshot_index, bytes: 0, running: false }
+        Compaction { snapshot_index, ..Compaction::default() }
     }
 
     /// Counts an applied entry.
@@ -29,7 +37,7 @@ impl Compaction {
     }
 
     /// True if a snapshot is to be written now; it then counts as running.
-    pub fn due(&mut self, applied: u64, rules: CompactionRules) -> bool {
+    pub fn due(&mut self, now: Duration, applied: u64, rules: CompactionRules) -> bool {
         let grown = applied.saturating_sub(self.snapshot_index);
         let due =
             !self.running && grown > 0 && (grown >= rules.entries || self.bytes >= rules.bytes);
@@ -42,9 +50,13 @@ impl Compaction {
 
     /// A snapshot is durable, or failed; gives the position up to which the log may go: the end
     /// of the snapshot before, since that one must stay usable should the new one turn out bad.
-    pub fn saved(&mut self, index: Option<u64>) -> Option<u64> {
+    pub fn saved(&mut self, now: Duration, index: Option<u64>) -> Option<u64> {
         self.running = false;
-        let before = std::mem::replace(&mut self.snapshot_index, index?);
+        let Some(index) = index else {
+            self.not_before = now + RETRY_AFTER;
+            return None;
+        };
+        let before = std::mem::replace(&mut self.snapshot_index, index);
         (before > 0).then_some(before)
     }
 }

@@ -21,6 +21,7 @@ use tribune_state::connect::{CaRoot, ConnectCommand};
 use tribune_state::kv::KvCommand;
 use tribune_state::session::SessionCommand;
 use tribune_state::system::SystemCommand;
+use tribune_state::txn::{KvOp, TxnOp, Verb};
 use tribune_state::{Command, Source, Store, View};
 
 /// What a replica is made of.
@@ -39,6 +40,8 @@ pub struct ReplicaConfig {
     pub own: Option<Register>,
     /// The cluster's name and the certificate authority's first root, if it has none yet.
     pub first: Option<(uuid::Uuid, CaRoot)>,
+    /// The wall time at the start, in milliseconds since 1970.
+    pub wall_ms: u64,
     /// The seed of every random choice.
     pub seed: u64,
     /// A fault planted by tests; none in a real server.
@@ -106,6 +109,7 @@ impl Replica {
         entries: Vec<LogEntry>,
     ) -> Result<Replica, StartError> {
         let mut entropy = ChaCha12Rng::seed_from_u64(config.seed);
+        let wall_ms = config.wall_ms.max(store.stamp_ms());
         let mut consensus = Consensus::new(ConsensusStart {
             id: config.id,
             voters: config.voters.clone(),
@@ -119,7 +123,7 @@ impl Replica {
         Ok(Replica {
             compaction: Compaction::new(store.at().0),
             apply: Apply::new(store),
-            admit: Admit::new(entropy),
+            admit: Admit::new(entropy, wall_ms),
             consensus,
             proposals: Proposals::default(),
             reads: Reads::default(),
@@ -193,7 +197,7 @@ impl Replica {
             }
             Input::Space { low } => self.space_low = low,
             Input::SnapshotSaved { index } => {
-                if let Some(through) = self.compaction.saved(index) {
+                if let Some(through) = self.compaction.saved(self.clock.own, index) {
                     effects.push(Effect::Compact { through });
                 }
             }
@@ -205,6 +209,7 @@ impl Replica {
             return;
         }
         self.clock.since_tick = self.clock.own;
+        self.admit.pass(wall_ms);
         self.consensus.tick();
         if !self.role.is_leader {
             return;
@@ -212,11 +217,11 @@ impl Replica {
         let now = self.clock.own;
         self.volatile.expire_lock_delays(now);
         for id in self.volatile.sessions.expired(now, CHORE_COMMANDS_MAX) {
-            self.chore(Command::Session(SessionCommand::Destroy(id)), wall_ms);
+            self.chore(Command::Session(SessionCommand::Destroy(id)));
         }
         let index = self.apply.view().system().index_base + self.apply.at();
         if let Some(reap) = self.tombstones.tick(now, tribune_state::Index(index)) {
-            self.chore(Command::System(SystemCommand::ReapTombstones(reap)), wall_ms);
+            self.chore(Command::System(SystemCommand::ReapTombstones(reap)));
         }
     }
 
@@ -229,17 +234,18 @@ impl Replica {
         if view.connect().roots().is_empty()
             && let Some((id, root)) = self.config.first.clone()
         {
-            self.chore(Command::System(SystemCommand::ClusterId(id)), 0);
-            self.chore(Command::Connect(ConnectCommand::InitialRoot(Box::new(root))), 0);
+            self.chore(Command::System(SystemCommand::ClusterId(id)));
+            self.chore(Command::Connect(ConnectCommand::InitialRoot(Box::new(root))));
         }
         if let Some(own) = &self.config.own {
             for command in reconcile::own_registration(&view, own) {
-                self.chore(command, 0);
+                self.chore(command);
             }
         }
     }
 
-    fn chore(&mut self, command: Command, wall_ms: u64) {
+    fn chore(&mut self, command: Command) {
+        let wall_ms = self.admit.newest_wall_ms();
         let proposal = Proposal { request: RequestId(0), command, wall_ms, source: Source::Server };
         let Replica { clock, volatile, apply, .. } = self;
         let leader = Leader { now: clock.own, volatile, view: apply.view() };
@@ -397,7 +403,7 @@ impl Replica {
             bytes: self.config.snapshot_bytes,
         };
         let index = self.apply.at();
-        if self.space_low || !self.compaction.due(index, rules) {
+        if self.space_low || !self.compaction.due(self.clock.own, index, rules) {
             return;
         }
         let term = self.consensus.term_of(index).unwrap_or_default();
@@ -415,10 +421,34 @@ const CHORE_COMMANDS_MAX: usize = 128;
 
 /// True for writes that are let through while the disk is full: they only take away.
 fn frees_space(command: &Command) -> bool {
-    matches!(
-        command,
-        Command::Kv(KvCommand::Delete(_) | KvCommand::DeleteCas(..) | KvCommand::DeleteTree(_))
-            | Command::Session(SessionCommand::Destroy(_))
-            | Command::Catalog(CatalogCommand::Deregister(_))
-    )
+    match command {
+        Command::Kv(command) => matches!(
+            command,
+            KvCommand::Delete(_) | KvCommand::DeleteCas(..) | KvCommand::DeleteTree(_)
+        ),
+        Command::Session(command) => matches!(command, SessionCommand::Destroy(_)),
+        Command::Catalog(command) => only_deregisters(command),
+        Command::Txn(txn) => txn.ops.iter().all(op_frees_space),
+        Command::Connect(_) | Command::System(_) => false,
+    }
+}
+
+fn only_deregisters(command: &CatalogCommand) -> bool {
+    match command {
+        CatalogCommand::Deregister(_) => true,
+        CatalogCommand::Batch(commands) => commands.iter().all(only_deregisters),
+        CatalogCommand::Register(_) => false,
+    }
+}
+
+fn op_frees_space(op: &TxnOp) -> bool {
+    match op {
+        TxnOp::Kv(op) => {
+            matches!(op, KvOp::Delete(_) | KvOp::DeleteTree(_) | KvOp::DeleteCas(..))
+        }
+        TxnOp::Node(verb, _) | TxnOp::Service(verb, ..) | TxnOp::Check(verb, _) => {
+            matches!(verb, Verb::Delete | Verb::DeleteCas)
+        }
+        TxnOp::Refused(_) => true,
+    }
 }

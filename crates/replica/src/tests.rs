@@ -31,6 +31,7 @@ fn config() -> ReplicaConfig {
         snapshot_bytes: 1 << 30,
         own: None,
         first: None,
+        wall_ms: 1,
         seed: 1,
         bug: None,
     }

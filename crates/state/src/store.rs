@@ -67,6 +67,8 @@ impl Store {
     pub fn apply(&mut self, entry: &Entry) -> Applied {
         assert!(entry.at > self.at, "entries are applied in order, each once");
         self.at = entry.at;
+        let system = &mut self.tables.system;
+        system.stamp_ms = system.stamp_ms.max(entry.stamp.wall_ms);
         let index = Index(entry.at.0 + self.tables.system.index_base);
         let mut events = Vec::new();
         let outcome = apply(&mut self.tables, &entry.command, index, &mut events);
@@ -88,6 +90,11 @@ impl Store {
     /// The position of the last entry applied.
     pub fn at(&self) -> LogIndex {
         self.at
+    }
+
+    /// The newest stamp of any entry, in milliseconds since 1970.
+    pub fn stamp_ms(&self) -> u64 {
+        self.tables.system.stamp_ms
     }
 
     /// The chain hash after the last entry.

@@ -37,10 +37,15 @@ impl<D: Disk> LogHome<D> {
         LogHome { wal, low }
     }
 
-    /// Appends, or says why the process must stop. A full disk is tried again and again: the
-    /// batch is in the replica's log and cannot be taken back, and nothing is lost by waiting.
-    pub fn append(&mut self, batch: &Batch) -> Result<Job, String> {
-        let mut told = false;
+    /// Appends, or says why the process must stop. A full disk is tried again as long as `wait`
+    /// says so: the batch is in the replica's log and cannot be taken back, and nothing is lost
+    /// by waiting. `wait` is told whether it is asked for the first time.
+    pub fn append(
+        &mut self,
+        batch: &Batch,
+        mut wait: impl FnMut(bool) -> bool,
+    ) -> Result<Job, String> {
+        let mut first = true;
         loop {
             match self.wal.append(batch) {
                 Ok(()) => {
@@ -48,11 +53,14 @@ impl<D: Disk> LogHome<D> {
                     return Ok(Job::Appended { space_low: self.low });
                 }
                 Err(AppendError::Full) => {
-                    if !told {
+                    if first {
                         tracing::error!("the disk is full: writes wait until there is room");
-                        told = true;
                     }
-                    std::thread::sleep(SPACE_LOOK);
+                    self.low = true;
+                    if !wait(first) {
+                        return Err("the disk is full".to_owned());
+                    }
+                    first = false;
                 }
                 Err(error) => return Err(error.to_string()),
             }
@@ -75,12 +83,17 @@ impl<D: Disk> LogHome<D> {
         if let Err(error) = self.wal.prepare_next_segment() {
             tracing::debug!(%error, "the next segment could not be prepared yet");
         }
-        if self.low && self.wal.restore_ballast().unwrap_or(false) {
-            self.low = false;
-            tracing::info!("the disk has room again");
-            return Ok(Some(Job::Space { low: false }));
+        let held = self.wal.restore_ballast().unwrap_or(false);
+        if held != self.low {
+            return Ok(None);
         }
-        Ok(None)
+        self.low = !held;
+        if held {
+            tracing::info!("the disk has room again");
+        } else {
+            tracing::error!("the disk has no room for the ballast: only deletes are taken");
+        }
+        Ok(Some(Job::Space { low: self.low }))
     }
 
     fn close(&mut self) {
@@ -107,7 +120,21 @@ pub(crate) fn run<D: Disk>(
         let next = jobs.recv_timeout(patience);
         settled = matches!(next, Err(RecvTimeoutError::Timeout));
         let answer = match next {
-            Ok(DiskJob::Append(batch)) => log.append(&batch).map(Some),
+            Ok(DiskJob::Append(batch)) => {
+                let mut stop = false;
+                let result = log.append(&batch, |first| {
+                    if first {
+                        let _ = replica.send(Job::Space { low: true });
+                    }
+                    let next = jobs.recv_timeout(SPACE_LOOK);
+                    stop = matches!(next, Ok(DiskJob::Stop) | Err(RecvTimeoutError::Disconnected));
+                    !stop
+                });
+                if stop {
+                    return;
+                }
+                result.map(Some)
+            }
             Ok(DiskJob::Compact(through)) => {
                 log.compact(through);
                 Ok(None)

@@ -84,7 +84,15 @@ impl Identity {
             identity.node_id = node_id;
         }
         identity.boot_count += 1;
-        identity.save(dir).map_err(|error| IdentityError::Io { path, error })?;
+        match identity.save(dir) {
+            // A full disk must not keep a server from starting: deletes make room again.
+            Err(error)
+                if error.kind() == std::io::ErrorKind::StorageFull && identity.boot_count > 1 =>
+            {
+                tracing::warn!("the disk is full: this start is not counted");
+            }
+            saved => saved.map_err(|error| IdentityError::Io { path, error })?,
+        }
         Ok(identity)
     }
 

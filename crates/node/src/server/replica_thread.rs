@@ -172,7 +172,7 @@ impl<D: Disk + Clone + 'static> Loop<D> {
         match effect {
             Effect::Append(batch) => match &mut self.log {
                 Log::Here(log) => {
-                    if let Job::Appended { space_low } = log.append(&batch)? {
+                    if let Job::Appended { space_low } = log.append(&batch, |_| false)? {
                         again.push(Input::Appended { space_low });
                     }
                 }

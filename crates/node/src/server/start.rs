@@ -213,6 +213,7 @@ fn replica<D: Disk>(
         snapshot_bytes: SNAPSHOT_BYTES,
         own: Some(config.own.clone()),
         first: config.first.clone(),
+        wall_ms: clock.wall_ms(),
         seed: random_u64(),
         bug: None,
     };

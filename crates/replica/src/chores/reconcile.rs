@@ -17,6 +17,7 @@ pub(crate) fn own_registration(view: &View, own: &Register) -> Vec<Command> {
         row.address == own.node.address
             && row.id == own.node.id
             && row.meta == own.node.meta
+            && row.locality == own.node.locality
             && row.tagged_addresses == own.node.tagged_addresses
     });
     let service_same = own.service.as_ref().is_none_or(|service| {

@@ -233,6 +233,7 @@ fn config(world: &mut World) -> ReplicaConfig {
         snapshot_bytes: SNAPSHOT_BYTES,
         own: Some(Register { node, skip_node_update: false, service: None, checks: Vec::new() }),
         first: None,
+        wall_ms: 0,
         seed: world.dice.process.any(),
         bug: plant::in_replica(world.setup.plant),
     }

@@ -46,11 +46,20 @@ pub struct System {
     pub index_base: u64,
     /// The index of the last change of these.
     pub index: Index,
+    /// The newest stamp of any applied entry, in milliseconds since 1970: stamps never go back,
+    /// also where a snapshot is all that is left of the log.
+    pub stamp_ms: u64,
 }
 
 impl Default for System {
     fn default() -> System {
-        System { cluster_id: uuid::Uuid::nil(), level: LEVEL_FIRST, index_base: 0, index: Index(0) }
+        System {
+            cluster_id: uuid::Uuid::nil(),
+            level: LEVEL_FIRST,
+            index_base: 0,
+            index: Index(0),
+            stamp_ms: 0,
+        }
     }
 }
 

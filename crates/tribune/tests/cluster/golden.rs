@@ -27,6 +27,9 @@ fn every_release_s_data_directory_opens() {
         let (_, _, body) = client.send("GET", "/v1/catalog/service/golden", b"").expect("read");
         let service = String::from_utf8_lossy(&body).into_owned();
         assert!(service.contains("\"ServicePort\":4321"), "{release}: {service}");
+        let (_, _, body) = client.send("GET", "/v1/agent/services", b"").expect("read");
+        let own = String::from_utf8_lossy(&body).into_owned();
+        assert!(own.contains("golden-local"), "{release}: {own}");
         drop(agent);
         std::fs::remove_dir_all(&copy).expect("cleared");
     }

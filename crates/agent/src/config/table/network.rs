@@ -20,7 +20,7 @@ pub const ROWS: &[Row] = group! {
     "addresses.dns" Text "" used : "addresses for DNS; client_addr if empty";
     "addresses.http" Text "" used
         : "addresses for HTTP, or unix:// and a path; client_addr if empty";
-    "addresses.https" Text "" used
+    "addresses.https" Text ""
         : "addresses for HTTPS, or unix:// and a path; client_addr if empty";
     "addresses.grpc" Text "" : "addresses for gRPC, or unix:// and a path; client_addr if empty";
     "addresses.grpc_tls" Text "" : "addresses for gRPC over TLS; client_addr if empty";
@@ -47,7 +47,7 @@ pub const ROWS: &[Row] = group! {
 
     "ports.dns" Int "8600" flag("dns-port") used : "port of DNS, -1 for none";
     "ports.http" Int "8500" flag("http-port") used : "port of HTTP, -1 for none";
-    "ports.https" Int "-1" flag("https-port") used : "port of HTTPS, -1 for none";
+    "ports.https" Int "-1" flag("https-port") : "port of HTTPS, -1 for none";
     "ports.grpc" Int "-1" dev("8502") flag("grpc-port") : "port of gRPC, -1 for none";
     "ports.grpc_tls" Int "" flag("grpc-tls-port")
         : "port of gRPC over TLS, -1 for none; 8503 on servers";
