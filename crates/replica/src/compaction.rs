@@ -39,8 +39,8 @@ impl Compaction {
     /// True if a snapshot is to be written now; it then counts as running.
     pub fn due(&mut self, now: Duration, applied: u64, rules: CompactionRules) -> bool {
         let grown = applied.saturating_sub(self.snapshot_index);
-        let due =
-            !self.running && grown > 0 && (grown >= rules.entries || self.bytes >= rules.bytes);
+        let may = !self.running && now >= self.not_before && grown > 0;
+        let due = may && (grown >= rules.entries || self.bytes >= rules.bytes);
         if due {
             self.running = true;
             self.bytes = 0;
