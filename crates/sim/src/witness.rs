@@ -11,6 +11,7 @@ use tribune_durable::LogEntry;
 use tribune_replica::RequestId;
 use tribune_state::codec::decode_entry;
 use tribune_state::session::SessionCommand;
+use tribune_state::txn::TxnOp;
 use tribune_state::{Command, Source};
 
 /// The tag of a log entry that holds a command.
@@ -23,6 +24,8 @@ pub struct Proposed {
     pub command: Command,
     /// How it was asked for.
     pub asked: Asked,
+    /// It was answered in a way that needs no entry; should one come all the same, it is its.
+    pub answered: bool,
 }
 
 /// The log, and what it means.
@@ -89,18 +92,24 @@ impl Witness {
         if stamp.source == Source::Server {
             return Ok(None);
         }
-        match self.proposed.pop_front() {
-            Some(proposed) if stands_for(&proposed.command, &command) => {
-                Ok(Some((proposed.request, proposed.asked)))
+        while let Some(proposed) = self.proposed.pop_front() {
+            if stands_for(&proposed.command, &command) {
+                return Ok(Some((proposed.request, proposed.asked)));
             }
-            other => Err(wrong(format!("entry {} is {command:?}, not {other:?}", entry.index))),
+            if !proposed.answered {
+                let what = format!("entry {} is {command:?}, not {proposed:?}", entry.index);
+                return Err(wrong(what));
+            }
         }
+        Err(wrong(format!("entry {} is {command:?}, which nobody asked for", entry.index)))
     }
 
-    /// A write was answered without an entry; gives it back if it was waiting for one.
-    pub fn answered_without(&mut self, request: RequestId) -> Option<Proposed> {
-        let at = self.proposed.iter().position(|proposed| proposed.request == request)?;
-        self.proposed.remove(at)
+    /// A write was answered in a way that needs no entry.
+    pub fn answered_without(&mut self, request: RequestId) {
+        let mut waiting = self.proposed.iter_mut();
+        if let Some(proposed) = waiting.find(|proposed| proposed.request == request) {
+            proposed.answered = true;
+        }
     }
 
     /// Where the entry of a write stands, and what it must have come to if the twin has run it.
@@ -156,7 +165,12 @@ fn stands_for(proposed: &Command, entry: &Command) -> bool {
             Command::Session(SessionCommand::Create(entry)),
         ) => proposed.name == entry.name && proposed.ttl_ms == entry.ttl_ms,
         // A lock in lock-delay becomes a refusal; the rest is as it was sent.
-        (Command::Txn(proposed), Command::Txn(entry)) => proposed.ops.len() == entry.ops.len(),
+        (Command::Txn(proposed), Command::Txn(entry)) => {
+            let same = |(sent, found): (&TxnOp, &TxnOp)| {
+                sent == found || matches!(found, TxnOp::Refused(_))
+            };
+            proposed.ops.len() == entry.ops.len() && proposed.ops.iter().zip(&entry.ops).all(same)
+        }
         (proposed, entry) => proposed == entry,
     }
 }

@@ -78,7 +78,12 @@ fn send(world: &mut World, request: RequestId) {
         Ask::Write(command) => {
             let command = command.clone();
             let asked = Asked { time, held: holders(world.witness.twin(), &command) };
-            world.witness.proposes(Proposed { request, command: command.clone(), asked });
+            world.witness.proposes(Proposed {
+                request,
+                command: command.clone(),
+                asked,
+                answered: false,
+            });
             Input::Propose(Proposal { request, command, wall_ms, source: Source::Http })
         }
         Ask::Read { .. } => Input::Read { request },
