@@ -3,7 +3,7 @@
 //! It reads the batches on their way to the disk, decodes their entries and finds out which write
 //! each stands for. After a restart it is cut back to what the disk kept.
 
-use crate::invariants::lock::Asked;
+use crate::invariants::lock::{Asked, RunningTime};
 use crate::invariants::{Verdict, Violation, atomic};
 use crate::twin::{Change, Expected, Twin};
 use std::collections::{BTreeMap, VecDeque};
@@ -26,6 +26,8 @@ pub struct Proposed {
     pub asked: Asked,
     /// It was answered in a way that needs no entry; should one come all the same, it is its.
     pub answered: bool,
+    /// The replica has been given it.
+    pub taken: bool,
 }
 
 /// The log, and what it means.
@@ -61,6 +63,14 @@ impl Witness {
     /// A write goes to the replica.
     pub fn proposes(&mut self, proposed: Proposed) {
         self.proposed.push_back(proposed);
+    }
+
+    /// The replica takes what was proposed, now.
+    pub fn takes(&mut self, time: RunningTime) {
+        for proposed in self.proposed.iter_mut().rev().take_while(|proposed| !proposed.taken) {
+            proposed.taken = true;
+            proposed.asked.time = time;
+        }
     }
 
     /// The disk is given entries; returns the writes that they stand for, with their places.

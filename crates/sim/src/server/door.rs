@@ -83,6 +83,7 @@ fn send(world: &mut World, request: RequestId) {
                 command: command.clone(),
                 asked,
                 answered: false,
+                taken: false,
             });
             Input::Propose(Proposal { request, command, wall_ms, source: Source::Http })
         }

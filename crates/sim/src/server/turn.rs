@@ -42,6 +42,7 @@ pub fn turn(world: &mut World) -> Verdict {
     let now = world.now();
     let clock = world.host.clock(now);
     let wall_ms = world.host.wall_ms(now);
+    let time = world.host.time();
     let Some(process) = &mut world.process else { return Ok(()) };
     if process.turn_at.is_some_and(|at| at > now) {
         // An earlier round has replaced this one.
@@ -56,6 +57,7 @@ pub fn turn(world: &mut World) -> Verdict {
     }
     let more = !process.inbox.is_empty();
     let wait = if more { Duration::ZERO } else { (process.ticked + TICK).saturating_sub(clock) };
+    world.witness.takes(time);
     let effects = process.replica.step(clock, inputs);
     schedule(world, wait);
     for effect in effects {
