@@ -47,9 +47,22 @@ pub fn sim(args: &[String]) -> Result<()> {
     workspace::step("sim", simulator().args(args))
 }
 
-/// Runs `cargo bench` where a crate offers a benchmark.
+/// Builds the program and the benchmarks and runs them: a smoke run with the profile that the
+/// tests have built already, figures to quote with the release's.
 pub fn bench(args: &[String]) -> Result<()> {
-    workspace::step("bench", workspace::cargo().args(["bench", "--workspace"]).args(args))
+    let is_smoke = args.iter().any(|arg| arg == "--smoke");
+    let (profile, folder) = if is_smoke { ("dev", "debug") } else { ("release", "release") };
+    let mut build = workspace::cargo();
+    build.args(["build", "--quiet", "--profile", profile, "--package", "tribune-bench"]);
+    let folder = workspace::target().join(folder);
+    let mut run = Command::new(folder.join("tribune-bench"));
+    run.arg("run").args(args);
+    if !args.iter().any(|arg| arg.starts_with("--program")) {
+        build.args(["--package", "tribune"]);
+        run.arg("--program").arg(folder.join("tribune"));
+    }
+    workspace::step("build", &mut build)?;
+    workspace::step("bench", &mut run)
 }
 
 fn minute_of_simulation() -> Result<()> {
