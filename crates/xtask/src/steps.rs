@@ -1,6 +1,7 @@
 //! The chores that only start other programs: verify, fix, sim, bench.
 //! Invariant: verify leaves the working tree as it found it, and says so when it does not.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -23,7 +24,7 @@ pub fn verify() -> Result<()> {
     let mut docs = workspace::cargo();
     docs.args(["doc", "--quiet", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
     workspace::step("rustdoc", &mut docs)?;
-    minute_of_simulation()?;
+    workspace::step("simulation", simulator()?.args(["--seconds", "60"]))?;
     let after = tree_state();
     if before != after {
         bail!("verify changed the working tree; a test writes into the sources:\n{after}");
@@ -44,40 +45,34 @@ pub fn fix() -> Result<()> {
 
 /// Passes everything on to the simulator.
 pub fn sim(args: &[String]) -> Result<()> {
-    workspace::step("sim", simulator().args(args))
+    workspace::step("sim", simulator()?.args(args))
 }
 
 /// Builds the program and the benchmarks and runs them: a smoke run with the profile that the
 /// tests have built already, figures to quote with the release's.
 pub fn bench(args: &[String]) -> Result<()> {
     let is_smoke = args.iter().any(|arg| arg == "--smoke");
-    let (profile, folder) = if is_smoke { ("dev", "debug") } else { ("release", "release") };
-    let mut build = workspace::cargo();
-    build.args(["build", "--quiet", "--profile", profile, "--package", "tribune-bench"]);
-    let folder = workspace::target().join(folder);
-    let mut run = Command::new(folder.join("tribune-bench"));
+    let bench = if is_smoke { workspace::program("tribune-bench")? } else { release()? };
+    let mut run = Command::new(&bench);
     run.arg("run").args(args);
     if !args.iter().any(|arg| arg.starts_with("--program")) {
-        build.args(["--package", "tribune"]);
-        run.arg("--program").arg(folder.join("tribune"));
+        run.arg("--program").arg(bench.with_file_name("tribune"));
     }
-    workspace::step("build", &mut build)?;
     workspace::step("bench", &mut run)
 }
 
-fn minute_of_simulation() -> Result<()> {
-    let help = workspace::output(simulator().arg("--help")).unwrap_or_default();
-    if help.contains(SIM_SECONDS_FLAG) {
-        return workspace::step("simulation", simulator().args([SIM_SECONDS_FLAG, "60"]));
-    }
-    println!("== simulation: the simulator offers no {SIM_SECONDS_FLAG} yet, left out");
-    Ok(())
+/// The program and the benchmarks as users get them.
+fn release() -> Result<PathBuf> {
+    let mut build = workspace::cargo();
+    build.args(["build", "--quiet", "--release", "--package", "tribune-bench"]);
+    workspace::step("build", build.args(["--package", "tribune"]))?;
+    Ok(workspace::target().join("release").join("tribune-bench"))
 }
 
-fn simulator() -> Command {
-    let mut command = workspace::cargo();
-    command.args(["run", "--quiet", "--package", "tribune-sim", "--"]);
-    command
+fn simulator() -> Result<Command> {
+    let mut command = Command::new(workspace::program("tribune-sim")?);
+    command.current_dir(workspace::root());
+    Ok(command)
 }
 
 /// What git says of the working tree; empty where there is no git.
@@ -86,6 +81,3 @@ fn tree_state() -> String {
     git.current_dir(workspace::root()).args(["status", "--porcelain"]);
     workspace::output(&mut git).unwrap_or_default()
 }
-
-/// The simulator's flag for a budget of real time.
-const SIM_SECONDS_FLAG: &str = "--seconds";

@@ -20,10 +20,15 @@ pub fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
-/// Builds the program and returns where it lies.
-pub fn tribune() -> Result<PathBuf> {
-    step("build tribune", cargo().args(["build", "--quiet", "--package", "tribune"]))?;
-    Ok(target().join("debug").join("tribune"))
+/// Builds the programs of the workspace and returns where one of them lies.
+///
+/// It asks for what the tests are built from too: cargo would build every library anew for a
+/// package alone, since it then wants fewer of their features.
+pub fn program(name: &str) -> Result<PathBuf> {
+    let mut build = cargo();
+    build.args(["build", "--quiet", "--workspace", "--bins", "--tests"]);
+    step("build", &mut build)?;
+    Ok(target().join("debug").join(name))
 }
 
 /// The same cargo that runs us.

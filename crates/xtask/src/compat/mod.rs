@@ -71,7 +71,7 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let program = match &options.program {
         Some(program) => std::path::absolute(program)?,
-        None => workspace::tribune()?,
+        None => workspace::program("tribune")?,
     };
     agent::choose_port_base();
     let mut played = play_all(&program, &transcripts, options.jobs);

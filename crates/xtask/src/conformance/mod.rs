@@ -48,7 +48,7 @@ pub fn run(options: &Options) -> Result<()> {
     let program = match (&options.program, options.no_program) {
         (_, true) => None,
         (Some(program), _) => Some(std::path::absolute(program)?),
-        (None, _) => Some(workspace::tribune()?),
+        (None, _) => Some(workspace::program("tribune")?),
     };
     let client = Client::prepare(program.as_deref())?;
     if !client.is_isolated() {
