@@ -1,6 +1,12 @@
 //! A registered check: what it is, its state, and how it looks to readers and to the catalog.
 //! It does not decide when it runs.
 
+pub(crate) mod alias;
+pub(crate) mod plan;
+pub(crate) mod probe;
+pub(crate) mod run;
+pub(crate) mod thresholds;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +16,10 @@ use tribune_api::health::HealthCheck;
 use tribune_state::catalog::{CheckRow, CheckStatus};
 use tribune_state::ids::{CheckId, Index, ServiceId};
 
-use crate::plan::{Plan, Run};
+use crate::check::plan::{Plan, Run};
+use crate::check::thresholds::Streak;
 use crate::service::Service;
 use crate::settings::Settings;
-use crate::thresholds::Streak;
 
 /// A registered check.
 #[derive(Clone, Debug)]

@@ -8,9 +8,9 @@ use tribune_api::health::HealthCheck;
 use tribune_state::Command;
 use tribune_state::ids::{CheckId, ServiceId};
 
+use crate::check::probe::ProbeRequest;
 use crate::error::EdgeError;
 use crate::input::{RequestId, Ticket};
-use crate::probe::ProbeRequest;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

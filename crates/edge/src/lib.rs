@@ -8,23 +8,16 @@
 #![forbid(unsafe_code)]
 
 mod alarms;
-mod alias;
 mod check;
 mod effect;
 mod error;
 mod input;
 mod journal;
-mod plan;
-mod probe;
 mod register;
-mod run;
 mod service;
 pub mod settings;
-mod sidecar;
 mod state;
 mod sync;
-mod thresholds;
-mod validate;
 
 #[cfg(test)]
 mod tests;
@@ -34,11 +27,11 @@ use std::time::Duration;
 
 use tribune_state::ids::NodeName;
 
+pub use check::probe::{HttpProbe, ProbeRequest, ProbeSpec, TcpProbe, TlsProbe};
 pub use effect::{Change, Effect, Note, Save};
 pub use error::EdgeError;
 pub use input::{Ask, CatalogSnapshot, Input, ProbeResult, RequestId, Taken, Ticket, TtlUpdate};
 pub use journal::RestoreError;
-pub use probe::{HttpProbe, ProbeRequest, ProbeSpec, TcpProbe, TlsProbe};
 pub use service::content_hash;
 pub use settings::Settings;
 
@@ -51,6 +44,7 @@ pub mod wire {
 }
 
 use alarms::Alarm;
+use check::{alias, run};
 use register::Origin;
 use state::State;
 

@@ -12,14 +12,15 @@ use tribune_state::catalog::CheckStatus;
 use tribune_state::ids::{CheckId, ServiceId};
 
 use crate::alarms::Alarm;
+use crate::check::plan::{self, Place, Plan, Run};
+use crate::check::run;
+use crate::check::thresholds::Thresholds;
 use crate::check::{Check, KeptCheck, Stage};
 use crate::error::EdgeError;
 use crate::journal::{KeptState, Line};
-use crate::plan::{self, Place, Plan, Run};
 use crate::service::{KeptService, Service};
+use crate::service::{sidecar, validate};
 use crate::state::State;
-use crate::thresholds::Thresholds;
-use crate::{run, sidecar, validate};
 
 /// Where a definition comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

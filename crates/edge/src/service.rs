@@ -2,6 +2,9 @@
 //! It neither validates nor syncs.
 //! Source: consul-surface D.2; transcripts agent/service.txt, agent/registration.txt.
 
+pub(crate) mod sidecar;
+pub(crate) mod validate;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,8 +17,8 @@ use tribune_api::proxy::{AgentProxy, ConnectProxy, ServiceConnect};
 use tribune_state::catalog::{Address, Locality, NamedPort, ServiceRow, Weights as RowWeights};
 use tribune_state::ids::{Index, ServiceId};
 
+use crate::service::validate::has_proxy;
 use crate::settings::Settings;
-use crate::validate::has_proxy;
 
 /// A registered service.
 #[derive(Clone, Debug)]

@@ -11,9 +11,9 @@ use tribune_state::ids::{CheckId, ServiceId};
 
 use crate::alarms::{Alarm, Alarms};
 use crate::check::Check;
+use crate::check::plan::Run;
 use crate::effect::{Change, Effect};
 use crate::journal::{Journal, KeptState};
-use crate::plan::Run;
 use crate::service::Service;
 use crate::settings::Settings;
 use crate::sync::{Item, Sync};

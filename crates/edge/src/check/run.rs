@@ -12,11 +12,11 @@ use tribune_state::ids::CheckId;
 
 use crate::alarms::Alarm;
 use crate::check::Stage;
+use crate::check::plan::Run;
+use crate::check::probe::ProbeRequest;
 use crate::effect::{Effect, Note};
 use crate::error::EdgeError;
 use crate::input::{ProbeResult, TtlUpdate};
-use crate::plan::Run;
-use crate::probe::ProbeRequest;
 use crate::register;
 use crate::state::State;
 

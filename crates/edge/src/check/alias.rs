@@ -7,7 +7,7 @@ use tribune_api::messages;
 use tribune_state::catalog::CheckStatus;
 use tribune_state::ids::{CheckId, ServiceId};
 
-use crate::run;
+use crate::check::run;
 use crate::state::State;
 
 /// A follower of a follower settles in the second round; circles are cut there.

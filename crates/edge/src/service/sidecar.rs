@@ -8,8 +8,8 @@ use tribune_state::ids::ServiceId;
 
 use crate::error::EdgeError;
 use crate::service::KeptService;
+use crate::service::validate::{self, CONNECT_PROXY};
 use crate::state::State;
-use crate::validate::{self, CONNECT_PROXY};
 
 const SUFFIX: &str = "-sidecar-proxy";
 const LOOPBACK: &str = "127.0.0.1";

@@ -10,9 +10,9 @@ use tribune_api::duration::GoDuration;
 use tribune_api::messages;
 use tribune_state::ids::ServiceId;
 
+use crate::check::probe::{HttpProbe, ProbeSpec, TcpProbe, TlsProbe};
+use crate::check::thresholds::Thresholds;
 use crate::error::EdgeError;
-use crate::probe::{HttpProbe, ProbeSpec, TcpProbe, TlsProbe};
-use crate::thresholds::Thresholds;
 
 /// What a check is and how it runs. Two equal plans are the same check.
 #[derive(Clone, Debug, PartialEq, Eq)]
