@@ -4,12 +4,13 @@
 use crate::about;
 use crate::config::RuntimeConfig;
 use crate::probes::SocketProber;
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tribune_api::agent::{CheckRegistration, ServiceDefinition};
 use tribune_api::decode::{Unknown, decode};
-use tribune_edge::Settings;
+use tribune_edge::{Declared, Settings};
 use tribune_node::Cluster;
 use tribune_node::entropy::random_u64;
 use tribune_node::local::{Local, LocalError};
@@ -18,14 +19,10 @@ use tribune_node::server::Identity;
 /// The file of registrations within the data directory.
 const FILE: &str = "registrations";
 
-/// Why a definition of a file was not registered.
+/// Why a definition of a file was not registered: which one, and what is wrong with it.
 #[derive(Debug, thiserror::Error)]
-#[error("{what} {name:?} of the configuration is refused: {why}")]
-pub struct DefinitionError {
-    what: &'static str,
-    name: String,
-    why: String,
-}
+#[error("{0}")]
+pub struct DefinitionError(String);
 
 /// Starts the agent's part of the node.
 ///
@@ -44,6 +41,7 @@ pub fn start(
     let settings = Settings {
         server: config.role.server,
         scripts_by_api: checks.enable_scripts,
+        scripts_by_file: checks.enable_scripts || checks.enable_local_scripts,
         check_output_bytes_max: checks.output_bytes_max,
         check_update_interval: checks.update_interval,
         discard_check_output: checks.discard_output,
@@ -56,33 +54,27 @@ pub fn start(
     Local::start(settings, file, cluster, prober, shutdown.clone(), tasks)
 }
 
-/// Registers what the files define; what was registered otherwise stays.
+/// Registers what the files define, all of it or nothing; what they defined before and do not any
+/// more is dropped, and what was registered otherwise stays. For the start and for reloads.
 ///
 /// # Errors
 /// At the first definition that is refused.
 pub async fn register(config: &RuntimeConfig, local: &Local) -> Result<(), DefinitionError> {
-    for json in config.checks.services.iter() {
-        let refused = |why: String| refused("service", json, why);
-        let text = json.to_string();
-        let definition: ServiceDefinition =
-            decode(text.as_bytes(), Unknown::Refuse).map_err(|error| refused(error.to_string()))?;
-        let done = local.declare_service(definition).await;
-        done.map_err(|error| refused(error.to_string()))?;
-    }
-    for json in config.checks.checks.iter() {
-        let refused = |why: String| refused("check", json, why);
-        let text = json.to_string();
-        let check: CheckRegistration =
-            decode(text.as_bytes(), Unknown::Refuse).map_err(|error| refused(error.to_string()))?;
-        let done = local.declare_check(check).await;
-        done.map_err(|error| refused(error.to_string()))?;
-    }
-    Ok(())
+    let services = config.checks.services.iter().map(|json| read("service", json));
+    let checks = config.checks.checks.iter().map(|json| read("check", json));
+    let declared = Declared {
+        services: services.collect::<Result<_, _>>()?,
+        checks: checks.collect::<Result<_, _>>()?,
+    };
+    let done = local.declare(declared).await;
+    done.map_err(|error| DefinitionError(error.to_string()))
 }
 
-fn refused(what: &'static str, json: &serde_json::Value, why: String) -> DefinitionError {
-    let name = json.get("Name").and_then(serde_json::Value::as_str).unwrap_or_default();
-    DefinitionError { what, name: name.to_owned(), why }
+fn read<T: DeserializeOwned + Default>(what: &str, json: &Json) -> Result<T, DefinitionError> {
+    decode(json.to_string().as_bytes(), Unknown::Refuse).map_err(|error| {
+        let name = json.get("Name").and_then(Json::as_str).unwrap_or_default();
+        DefinitionError(format!("{what} {name:?} of the configuration is refused: {error}"))
+    })
 }
 
 fn seed() -> [u8; 32] {

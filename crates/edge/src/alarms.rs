@@ -17,6 +17,8 @@ pub(crate) enum Alarm {
     Remove(CheckId),
     /// The catalog is to hear of a new output.
     Output(CheckId),
+    /// A check that was held for flapping may be let go.
+    Reuse(CheckId),
     /// The catalog is to be compared with what is registered here.
     FullSync,
     /// What changed is to be put on disk.
@@ -56,14 +58,14 @@ impl Alarms {
         self.order.first().map(|(at, _)| *at)
     }
 
-    /// Takes the earliest one that is due.
-    pub fn pop_due(&mut self, now: Duration) -> Option<Alarm> {
+    /// Takes the earliest one that is due, with its time.
+    pub fn pop_due(&mut self, now: Duration) -> Option<(Duration, Alarm)> {
         if self.next()? > now {
             return None;
         }
-        let (_, alarm) = self.order.pop_first()?;
+        let (at, alarm) = self.order.pop_first()?;
         self.times.remove(&alarm);
-        Some(alarm)
+        Some((at, alarm))
     }
 
     /// Moves every deadline of the chosen ones by `span`.
@@ -106,7 +108,7 @@ mod tests {
                     _ => {
                         plain.sort();
                         let due = plain.first().is_some_and(|(first, _)| *first <= at);
-                        let expected = if due { Some(plain.remove(0).1) } else { None };
+                        let expected = if due { Some(plain.remove(0)) } else { None };
                         prop_assert_eq!(alarms.pop_due(at), expected);
                     }
                 }

@@ -2,6 +2,9 @@
 //! It does not decide when it runs.
 
 pub(crate) mod alias;
+pub(crate) mod flap;
+pub(crate) mod history;
+pub(crate) mod lanes;
 pub(crate) mod plan;
 pub(crate) mod probe;
 pub(crate) mod run;
@@ -16,6 +19,8 @@ use tribune_api::health::HealthCheck;
 use tribune_state::catalog::{CheckRow, CheckStatus};
 use tribune_state::ids::{CheckId, Index, ServiceId};
 
+use crate::check::flap::Flap;
+use crate::check::history::History;
 use crate::check::plan::{Plan, Run};
 use crate::check::thresholds::Streak;
 use crate::service::Service;
@@ -30,12 +35,15 @@ pub(crate) struct Check {
     pub plan: Plan,
     /// Counts registrations: a result of an older one is dropped.
     pub generation: u64,
+    /// As readers and the catalog see it.
     pub status: CheckStatus,
+    /// What its results say: another state only while the check is held for flapping.
+    pub judged: CheckStatus,
     pub output: String,
     pub streak: Streak,
     pub stage: Stage,
-    /// When the probe under way began.
-    pub probing: Option<Duration>,
+    pub history: History,
+    pub flap: Flap,
     /// True once its time is up: if the next run fails, its service goes.
     pub is_last_chance: bool,
     /// True if a configuration file declares it, so that it is not kept on disk.

@@ -61,6 +61,25 @@ pub enum Note {
         /// Now.
         to: String,
     },
+    /// A check changes too often and is held at its worse state from now on.
+    Held {
+        /// The check.
+        check: CheckId,
+        /// Its points.
+        points: u32,
+    },
+    /// A check that was held has been quiet for long enough.
+    LetGo {
+        /// The check.
+        check: CheckId,
+    },
+    /// What was registered in an earlier life cannot be registered any more; it is forgotten.
+    NotRestored {
+        /// The check.
+        check: CheckId,
+        /// Why not.
+        why: String,
+    },
     /// A service was removed, since this check stayed critical for as long as it said.
     ServiceRemoved {
         /// The service.

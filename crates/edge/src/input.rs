@@ -55,6 +55,8 @@ pub struct ProbeResult {
     pub status: CheckStatus,
     /// What it says about it.
     pub output: String,
+    /// How long it waited, after it was asked for, before it began.
+    pub waited: Duration,
     /// How long it took.
     pub took: Duration,
 }
@@ -69,10 +71,9 @@ pub enum Ask {
         /// True to drop the service's checks that are not in it.
         replace_existing_checks: bool,
     },
-    /// Register what a configuration file declares: it is not kept on disk.
-    DeclareService(Box<ServiceDefinition>),
-    /// Register a check that a configuration file declares.
-    DeclareCheck(Box<CheckRegistration>),
+    /// Register what the configuration's files declare, all of it or nothing, and drop what they
+    /// declared before and do not any more. It is not kept on disk.
+    Declare(Declared),
     /// Deregister a service, its checks and its sidecar.
     DeregisterService(ServiceId),
     /// Register a check of a service or of the node.
@@ -92,6 +93,15 @@ pub enum Ask {
     },
     /// Compare with the catalog now.
     SyncNow,
+}
+
+/// Everything that the configuration's files declare.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Declared {
+    /// The services, each with its checks: exactly these.
+    pub services: Vec<ServiceDefinition>,
+    /// Checks that stand alone, of the node or of a service.
+    pub checks: Vec<CheckRegistration>,
 }
 
 /// How a TTL check is.

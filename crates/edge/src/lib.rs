@@ -9,8 +9,10 @@
 
 mod alarms;
 mod check;
+mod declare;
 mod effect;
 mod error;
+pub mod facts;
 mod input;
 mod journal;
 mod register;
@@ -25,12 +27,17 @@ mod tests;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tribune_state::ids::NodeName;
+use tribune_state::ids::{NodeName, ServiceId};
 
+pub use check::flap::FlapSettings;
+pub use check::lanes::ProbesMax;
 pub use check::probe::{HttpProbe, ProbeRequest, ProbeSpec, TcpProbe, TlsProbe};
 pub use effect::{Change, Effect, Note, Save};
 pub use error::EdgeError;
-pub use input::{Ask, CatalogSnapshot, Input, ProbeResult, RequestId, Taken, Ticket, TtlUpdate};
+pub use facts::{CheckFacts, ProbeTotals};
+pub use input::{
+    Ask, CatalogSnapshot, Declared, Input, ProbeResult, RequestId, Taken, Ticket, TtlUpdate,
+};
 pub use journal::RestoreError;
 pub use service::content_hash;
 pub use settings::Settings;
@@ -45,7 +52,6 @@ pub mod wire {
 
 use alarms::Alarm;
 use check::{alias, run};
-use register::Origin;
 use state::State;
 
 /// One agent's brain.
@@ -99,6 +105,16 @@ impl Edge {
         journal::unsaved(&self.state)
     }
 
+    /// What is known of every check, or of those of one service and of the node.
+    pub fn facts(&self, now: Duration, service: Option<&ServiceId>) -> Vec<CheckFacts> {
+        facts::of(&self.state, now, service)
+    }
+
+    /// What is known of all probes together.
+    pub fn probe_totals(&self) -> ProbeTotals {
+        facts::totals(&self.state)
+    }
+
     /// Takes in what has happened by `now`, which never goes back, and says what to do.
     pub fn step(&mut self, now: Duration, input: Input) -> Vec<Effect> {
         if let Some(span) = run::slept(&self.state, now) {
@@ -132,9 +148,10 @@ impl Edge {
         if let Some((request, ask)) = asked {
             self.answer(request, ask);
         }
-        while let Some(alarm) = self.state.alarms.pop_due(self.state.now) {
-            self.on_alarm(alarm);
+        while let Some((at, alarm)) = self.state.alarms.pop_due(self.state.now) {
+            self.on_alarm(at, alarm);
         }
+        run::start_waiting(&mut self.state);
         alias::follow(&mut self.state);
         sync::flush(&mut self.state);
         journal::flush(&mut self.state);
@@ -147,14 +164,11 @@ impl Edge {
         let (touches, put) = (state.sync.touches(), state.journal.put);
         let result = match ask {
             Ask::RegisterService { definition, replace_existing_checks } => {
-                register::service(state, *definition, replace_existing_checks, Origin::Request)
+                register::service(state, *definition, replace_existing_checks)
             }
-            Ask::DeclareService(definition) => {
-                register::service(state, *definition, true, Origin::File)
-            }
+            Ask::Declare(declared) => declare::declare(state, declared),
             Ask::DeregisterService(id) => register::remove_service(state, &id),
-            Ask::RegisterCheck(asked) => register::check(state, *asked, Origin::Request),
-            Ask::DeclareCheck(asked) => register::check(state, *asked, Origin::File),
+            Ask::RegisterCheck(asked) => register::check(state, *asked),
             Ask::DeregisterCheck(id) => register::remove_check(state, &id),
             Ask::UpdateTtl(update) => run::on_ttl_update(state, update),
             Ask::Maintain { service, enable, reason } => {
@@ -181,13 +195,14 @@ impl Edge {
         self.waiting.insert(request, waiting);
     }
 
-    fn on_alarm(&mut self, alarm: Alarm) {
+    fn on_alarm(&mut self, at: Duration, alarm: Alarm) {
         let state = &mut self.state;
         match alarm {
-            Alarm::Run(check) => run::on_due(state, &check),
+            Alarm::Run(check) => run::on_due(state, &check, at),
             Alarm::Ttl(check) => run::on_ttl_expired(state, &check),
             Alarm::Remove(check) => run::on_removal_due(state, &check),
             Alarm::Output(check) => state.check_changed(&check),
+            Alarm::Reuse(check) => run::on_reuse(state, &check),
             Alarm::FullSync => sync::on_full_sync(state),
             Alarm::Persist => journal::save(state),
         }

@@ -12,14 +12,15 @@ use tribune_state::catalog::CheckStatus;
 use tribune_state::ids::{CheckId, ServiceId};
 
 use crate::alarms::Alarm;
-use crate::check::plan::{self, Place, Plan, Run};
-use crate::check::run;
+use crate::check::flap::Flap;
+use crate::check::history::History;
+use crate::check::plan::{self, Allowed, Place, Plan, Run};
 use crate::check::thresholds::Thresholds;
-use crate::check::{Check, KeptCheck, Stage};
+use crate::check::{Check, KeptCheck, Stage, run};
+use crate::effect::{Effect, Note};
 use crate::error::EdgeError;
 use crate::journal::{KeptState, Line};
-use crate::service::{KeptService, Service};
-use crate::service::{sidecar, validate};
+use crate::service::{KeptService, Service, sidecar, validate};
 use crate::state::State;
 
 /// Where a definition comes from.
@@ -34,11 +35,17 @@ pub(crate) enum Origin {
 }
 
 /// A check with its plan, ready to be put in place.
-struct Ready {
-    id: CheckId,
-    kept: KeptCheck,
+pub(crate) struct ReadyCheck {
+    pub id: CheckId,
+    pub kept: KeptCheck,
     plan: Plan,
     initial: Option<CheckStatus>,
+}
+
+/// A service with its checks, ready to be put in place.
+pub(crate) struct ReadyService {
+    pub service: Service,
+    pub checks: Vec<ReadyCheck>,
 }
 
 /// Registers a service, its sidecar, and the checks of both.
@@ -46,28 +53,49 @@ pub(crate) fn service(
     state: &mut State,
     asked: ServiceDefinition,
     replace_existing_checks: bool,
-    origin: Origin,
 ) -> Result<(), EdgeError> {
-    validate::service(&asked)?;
-    let mut ready = Vec::new();
-    for (kept, checks) in sidecar::expand(state, asked)? {
-        let service = Service::new(kept, &state.settings);
-        let checks = ready_checks(state, &service, checks)?;
-        ready.push((service, checks));
-    }
-    for (mut service, checks) in ready {
-        service.is_declared = origin == Origin::File;
-        let of = service.row.id.clone();
-        put_service(state, service, origin);
-        let ids: BTreeSet<CheckId> = checks.iter().map(|check| check.id.clone()).collect();
-        for check in checks {
-            put_check(state, check, origin);
-        }
-        if replace_existing_checks {
-            drop_others(state, &of, &ids);
-        }
+    let ready = ready_service(state, asked, Origin::Request, &BTreeSet::new())?;
+    for service in ready {
+        put_ready(state, service, replace_existing_checks, Origin::Request);
     }
     Ok(())
+}
+
+/// Looks at a definition and changes nothing: its service, and its sidecar if it asks for one,
+/// whose port is none of `ports_taken`.
+pub(crate) fn ready_service(
+    state: &State,
+    asked: ServiceDefinition,
+    origin: Origin,
+    ports_taken: &BTreeSet<i64>,
+) -> Result<Vec<ReadyService>, EdgeError> {
+    validate::service(&asked)?;
+    let mut ready = Vec::new();
+    for (kept, checks) in sidecar::expand(state, asked, ports_taken)? {
+        let mut service = Service::new(kept, &state.settings);
+        service.is_declared = origin == Origin::File;
+        let checks = ready_checks(state, &service, checks, origin)?;
+        ready.push(ReadyService { service, checks });
+    }
+    Ok(ready)
+}
+
+/// Puts a service and its checks in place.
+pub(crate) fn put_ready(
+    state: &mut State,
+    ready: ReadyService,
+    replace_existing_checks: bool,
+    origin: Origin,
+) {
+    let of = ready.service.row.id.clone();
+    put_service(state, ready.service, origin);
+    let ids: BTreeSet<CheckId> = ready.checks.iter().map(|check| check.id.clone()).collect();
+    for check in ready.checks {
+        put_check(state, check, origin);
+    }
+    if replace_existing_checks {
+        drop_others(state, &of, &ids);
+    }
 }
 
 /// The checks of a definition with their ids, names and plans.
@@ -75,7 +103,8 @@ fn ready_checks(
     state: &State,
     service: &Service,
     checks: Vec<CheckDefinition>,
-) -> Result<Vec<Ready>, EdgeError> {
+    origin: Origin,
+) -> Result<Vec<ReadyCheck>, EdgeError> {
     let target = service.target(&state.settings);
     let (id, count) = (service.shown.id.as_str(), checks.len());
     let ready = checks.into_iter().enumerate().map(|(at, mut asked)| {
@@ -91,8 +120,9 @@ fn ready_checks(
             asked.name = messages::service_check_name(&service.shown.service);
         }
         let initial = initial_status(&asked)?;
-        let plan = plan_in(state, &asked, target.as_deref(), true)?;
-        Ok(Ready {
+        let place = Place { target: target.as_deref(), within_service: true };
+        let plan = plan_in(state, &asked, place, origin)?;
+        Ok(ReadyCheck {
             id: asked.check_id.as_str().into(),
             kept: KeptCheck {
                 definition: asked,
@@ -110,16 +140,15 @@ fn ready_checks(
 fn plan_in(
     state: &State,
     asked: &CheckDefinition,
-    target: Option<&str>,
-    within_service: bool,
+    place: Place<'_>,
+    origin: Origin,
 ) -> Result<Plan, EdgeError> {
-    let place = Place {
-        target,
-        within_service,
-        scripts_by_api: state.settings.scripts_by_api,
-        output_bytes_max: state.settings.check_output_bytes_max,
+    let settings = &state.settings;
+    let allowed = Allowed {
+        scripts: settings.scripts_by_api || (origin == Origin::File && settings.scripts_by_file),
+        output_bytes_max: settings.check_output_bytes_max,
     };
-    plan::plan(asked, place).map_err(|error| match error {
+    plan::plan(asked, place, allowed).map_err(|error| match error {
         EdgeError::Invalid(why) => EdgeError::Invalid(messages::invalid_check(&why)),
         other => other,
     })
@@ -135,8 +164,13 @@ fn initial_status(asked: &CheckDefinition) -> Result<Option<CheckStatus>, EdgeEr
 
 fn put_service(state: &mut State, service: Service, origin: Origin) {
     let id = service.row.id.clone();
-    if origin == Origin::Request {
-        state.journal.put(&Line::Service(Box::new(service.kept.clone())));
+    match origin {
+        Origin::Request => state.journal.put(&Line::Service(Box::new(service.kept.clone()))),
+        // The file's definition wins over one of a request, for good.
+        Origin::File if state.services.get(&id).is_some_and(|old| !old.is_declared) => {
+            state.journal.put(&Line::ServiceGone(id.clone()));
+        }
+        Origin::File | Origin::Disk => {}
     }
     let target = service.target(&state.settings);
     state.services.insert(id.clone(), service);
@@ -176,10 +210,14 @@ pub(crate) fn tags_taken(state: &mut State, id: &ServiceId) {
     }
 }
 
-fn put_check(state: &mut State, ready: Ready, origin: Origin) {
-    let Ready { id, kept, plan, initial } = ready;
-    if origin == Origin::Request {
-        state.journal.put(&Line::Check(id.clone(), Box::new(kept.clone())));
+pub(crate) fn put_check(state: &mut State, ready: ReadyCheck, origin: Origin) {
+    let ReadyCheck { id, kept, plan, initial } = ready;
+    match origin {
+        Origin::Request => state.journal.put(&Line::Check(id.clone(), Box::new(kept.clone()))),
+        Origin::File if state.checks.get(&id).is_some_and(|old| !old.is_declared) => {
+            state.journal.put(&Line::CheckGone(id.clone()));
+        }
+        Origin::File | Origin::Disk => {}
     }
     let remembered = state.remembered.remove(&id);
     let old = state.checks.get(&id);
@@ -205,10 +243,12 @@ fn put_check(state: &mut State, ready: Ready, origin: Origin) {
             kept,
             plan,
             generation: state.generations,
+            judged: status.clone(),
             status,
             output,
             stage: Stage::Steady,
-            probing: None,
+            history: History::default(),
+            flap: Flap::default(),
             is_last_chance: false,
             is_declared: origin == Origin::File,
             shown: Arc::new(HealthCheck::default()),
@@ -248,7 +288,7 @@ fn drop_others(state: &mut State, service: &ServiceId, ids: &BTreeSet<CheckId>) 
     }
 }
 
-fn drop_check(state: &mut State, id: &CheckId) {
+pub(crate) fn drop_check(state: &mut State, id: &CheckId) {
     if state.remove_check(id).is_some() {
         state.journal.put(&Line::CheckGone(id.clone()));
         state.check_changed(id);
@@ -256,11 +296,20 @@ fn drop_check(state: &mut State, id: &CheckId) {
 }
 
 /// Registers a check of a service or of the node.
-pub(crate) fn check(
-    state: &mut State,
+pub(crate) fn check(state: &mut State, asked: CheckRegistration) -> Result<(), EdgeError> {
+    let of = state.services.get(asked.service_id.as_str());
+    let ready = ready_check(state, asked, of, Origin::Request)?;
+    put_check(state, ready, Origin::Request);
+    Ok(())
+}
+
+/// Looks at a check of `registered`, which is its service if there is one, and changes nothing.
+pub(crate) fn ready_check(
+    state: &State,
     asked: CheckRegistration,
+    registered: Option<&Service>,
     origin: Origin,
-) -> Result<(), EdgeError> {
+) -> Result<ReadyCheck, EdgeError> {
     if asked.name.is_empty() {
         return Err(EdgeError::Invalid(messages::MISSING_CHECK_NAME.to_owned()));
     }
@@ -270,17 +319,16 @@ pub(crate) fn check(
         definition.check_id.clone_from(&definition.name);
     }
     let initial = initial_status(&definition)?;
-    let registered = state.services.get(&service);
     let target = registered.and_then(|own| own.target(&state.settings));
-    let plan = plan_in(state, &definition, target.as_deref(), false)?;
+    let place = Place { target: target.as_deref(), within_service: false };
+    let plan = plan_in(state, &definition, place, origin)?;
     if !service.is_empty() && registered.is_none() {
         let text = messages::check_service_unknown(service.as_str());
         return Err(EdgeError::NotFound(text));
     }
     let id = definition.check_id.as_str().into();
     let kept = KeptCheck { definition, service, within_service: false, maintenance: false };
-    put_check(state, Ready { id, kept, plan, initial }, origin);
-    Ok(())
+    Ok(ReadyCheck { id, kept, plan, initial })
 }
 
 /// Puts back a service that was read from the disk.
@@ -296,13 +344,20 @@ pub(crate) fn restored_check(state: &mut State, id: CheckId, kept: KeptCheck) {
         return;
     }
     let target = service.and_then(|own| own.target(&state.settings));
+    let place = Place { target: target.as_deref(), within_service: kept.within_service };
     let plan = match kept.maintenance {
         true => Ok(maintenance_plan(&kept.definition)),
-        false => plan_in(state, &kept.definition, target.as_deref(), kept.within_service),
+        false => plan_in(state, &kept.definition, place, Origin::Disk),
     };
-    let initial = initial_status(&kept.definition);
-    if let (Ok(plan), Ok(initial)) = (plan, initial) {
-        put_check(state, Ready { id, kept, plan, initial }, Origin::Disk);
+    let ready = plan.and_then(|plan| Ok((plan, initial_status(&kept.definition)?)));
+    match ready {
+        Ok((plan, initial)) => {
+            put_check(state, ReadyCheck { id, kept, plan, initial }, Origin::Disk);
+        }
+        Err(error) => {
+            let note = Note::NotRestored { check: id, why: error.to_string() };
+            state.effects.push(Effect::Note(note));
+        }
     }
 }
 
@@ -380,7 +435,7 @@ pub(crate) fn maintain(
         within_service: false,
         maintenance: true,
     };
-    put_check(state, Ready { id: check, kept, plan, initial: None }, Origin::Request);
+    put_check(state, ReadyCheck { id: check, kept, plan, initial: None }, Origin::Request);
     Ok(())
 }
 

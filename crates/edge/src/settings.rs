@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use tribune_state::catalog::NodeRow;
 
+use crate::check::flap::FlapSettings;
+use crate::check::lanes::ProbesMax;
+
 /// The settings of one agent.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -15,6 +18,12 @@ pub struct Settings {
     pub server: bool,
     /// True if scripts may be registered by the API.
     pub scripts_by_api: bool,
+    /// True if scripts may be declared by configuration files.
+    pub scripts_by_file: bool,
+    /// The most probes at a time.
+    pub probes_max: ProbesMax,
+    /// How checks that keep changing are held; none to never hold one.
+    pub flap: Option<FlapSettings>,
     /// The most bytes of a check's output that are kept; a check may ask for fewer.
     pub check_output_bytes_max: usize,
     /// About how long a change of output alone waits before the catalog hears of it.
@@ -49,6 +58,9 @@ impl Settings {
             node,
             server: true,
             scripts_by_api: false,
+            scripts_by_file: false,
+            probes_max: ProbesMax::DEFAULT,
+            flap: None,
             check_output_bytes_max: CHECK_OUTPUT_BYTES_MAX,
             check_update_interval: CHECK_UPDATE_INTERVAL,
             discard_check_output: false,

@@ -11,6 +11,7 @@ use tribune_state::ids::{CheckId, ServiceId};
 
 use crate::alarms::{Alarm, Alarms};
 use crate::check::Check;
+use crate::check::lanes::Lanes;
 use crate::check::plan::Run;
 use crate::effect::{Change, Effect};
 use crate::journal::{Journal, KeptState};
@@ -28,11 +29,9 @@ pub(crate) struct State {
     pub checks: BTreeMap<CheckId, Check>,
     /// Checks by service; those of the node stand under the empty id.
     pub checks_of: BTreeMap<ServiceId, BTreeSet<CheckId>>,
-    /// Checks that follow a service, by that service.
-    pub aliases_of: BTreeMap<ServiceId, BTreeSet<CheckId>>,
-    /// Services whose followers are to be looked at again; the empty id stands for all.
-    pub aliases_due: BTreeSet<ServiceId>,
+    pub aliases: Aliases,
     pub alarms: Alarms,
+    pub lanes: Lanes,
     pub sync: Sync,
     pub journal: Journal,
     /// States that were read from the disk, until their checks are registered.
@@ -42,10 +41,20 @@ pub(crate) struct State {
     pub effects: Vec<Effect>,
 }
 
+/// Who follows whom.
+#[derive(Debug, Default)]
+pub(crate) struct Aliases {
+    /// Checks that follow a service, by that service.
+    pub of: BTreeMap<ServiceId, BTreeSet<CheckId>>,
+    /// Services whose followers are to be looked at again; the empty id stands for all.
+    pub due: BTreeSet<ServiceId>,
+}
+
 impl State {
     pub fn new(settings: Settings) -> State {
         let rng = ChaCha8Rng::from_seed(settings.seed);
         let journal = Journal::new(settings.persist);
+        let lanes = Lanes::new(settings.probes_max);
         State {
             settings,
             now: Duration::ZERO,
@@ -53,9 +62,9 @@ impl State {
             services: BTreeMap::new(),
             checks: BTreeMap::new(),
             checks_of: BTreeMap::new(),
-            aliases_of: BTreeMap::new(),
-            aliases_due: BTreeSet::new(),
+            aliases: Aliases::default(),
             alarms: Alarms::default(),
+            lanes,
             sync: Sync::default(),
             journal,
             remembered: BTreeMap::new(),
@@ -75,7 +84,7 @@ impl State {
         let shown = self.services.get(id).map(|service| service.shown.clone());
         self.changes.push(Change::Service(id.clone(), shown));
         self.sync.touch(Item::Service(id.clone()));
-        self.aliases_due.insert(id.clone());
+        self.aliases.due.insert(id.clone());
     }
 
     /// Tells readers of a check, and the catalog's queue.
@@ -105,7 +114,7 @@ impl State {
         let service = check.map(|check| check.kept.service.clone());
         self.changes.push(Change::Check(id.clone(), check.map(|check| check.shown.clone())));
         // A check that is gone has been reported by whoever removed it.
-        self.aliases_due.extend(service);
+        self.aliases.due.extend(service);
     }
 
     /// Puts a check in place, in every way to find it.
@@ -117,7 +126,7 @@ impl State {
         let of = self.checks_of.entry(check.kept.service.clone()).or_default();
         of.insert(check.id.clone());
         if let Run::Alias(target) = &check.plan.run {
-            self.aliases_of.entry(target.clone()).or_default().insert(check.id.clone());
+            self.aliases.of.entry(target.clone()).or_default().insert(check.id.clone());
         }
         self.checks.insert(check.id.clone(), check);
     }
@@ -127,10 +136,10 @@ impl State {
         let check = self.checks.get(id)?;
         let service = check.kept.service.clone();
         self.unlink(id, &service);
-        for alarm in [Alarm::Run, Alarm::Ttl, Alarm::Remove, Alarm::Output] {
+        for alarm in [Alarm::Run, Alarm::Ttl, Alarm::Remove, Alarm::Output, Alarm::Reuse] {
             self.alarms.clear(&alarm(id.clone()));
         }
-        self.aliases_due.insert(service);
+        self.aliases.due.insert(service);
         self.checks.remove(id)
     }
 
@@ -144,11 +153,11 @@ impl State {
         let Some(Run::Alias(target)) = self.checks.get(id).map(|check| &check.plan.run) else {
             return;
         };
-        if let Some(followers) = self.aliases_of.get_mut(target) {
+        if let Some(followers) = self.aliases.of.get_mut(target) {
             followers.remove(id);
             if followers.is_empty() {
                 let target = target.clone();
-                self.aliases_of.remove(&target);
+                self.aliases.of.remove(&target);
             }
         }
     }

@@ -108,6 +108,13 @@ impl Sync {
         self.places.contains_key(item)
     }
 
+    /// True if the catalog may not have heard of the item's newest state.
+    pub fn is_untold(&self, item: &Item) -> bool {
+        let sent = self.under_way.as_ref();
+        self.is_queued(item)
+            || sent.is_some_and(|own| own.items.iter().any(|(_, sent)| sent == item))
+    }
+
     /// The last place in the queue: once it is tried, so is everything that waits now.
     pub fn last_queued(&self) -> Option<Place> {
         self.queue.last_key_value().map(|(place, _)| *place)

@@ -19,7 +19,10 @@ use tokio_util::sync::CancellationToken;
 use tribune_edge::wire::{
     AgentService, CheckRegistration, CheckUpdate, HealthCheck, ServiceDefinition,
 };
-use tribune_edge::{Ask, Change, Edge, EdgeError, ProbeRequest, RestoreError, Settings, TtlUpdate};
+use tribune_edge::{
+    Ask, Change, CheckFacts, Declared, Edge, EdgeError, ProbeRequest, ProbeTotals, RestoreError,
+    Settings, TtlUpdate,
+};
 use tribune_state::catalog::CheckStatus;
 
 use crate::cluster::Cluster;
@@ -70,9 +73,13 @@ pub struct Local {
 
 /// One request on its way to the brain.
 #[derive(Debug)]
-struct Request {
-    ask: Ask,
-    answer: oneshot::Sender<Result<(), EdgeError>>,
+enum Request {
+    /// To change something.
+    Change(Ask, oneshot::Sender<Result<(), EdgeError>>),
+    /// What is known of all checks, or of those of one service and of the node.
+    Facts(Option<String>, oneshot::Sender<Vec<CheckFacts>>),
+    /// What is known of all probes.
+    Totals(oneshot::Sender<ProbeTotals>),
 }
 
 /// What readers see.
@@ -130,21 +137,14 @@ impl Local {
         self.ask(Ask::RegisterService { definition, replace_existing_checks }).await
     }
 
-    /// Registers what a configuration file declares: it is not kept on disk, and its checks
-    /// are exactly these.
+    /// Registers what the configuration's files declare: all of it or, at the first definition
+    /// that is refused, nothing. What they declared before and do not any more is dropped; what
+    /// came by requests stays. So this serves the start and every reload. It is not kept on disk.
     ///
     /// # Errors
-    /// As [`Local::register_service`].
-    pub async fn declare_service(&self, definition: ServiceDefinition) -> Result<(), EdgeError> {
-        self.ask(Ask::DeclareService(Box::new(definition))).await
-    }
-
-    /// Registers a check that a configuration file declares.
-    ///
-    /// # Errors
-    /// As [`Local::register_check`].
-    pub async fn declare_check(&self, asked: CheckRegistration) -> Result<(), EdgeError> {
-        self.ask(Ask::DeclareCheck(Box::new(asked))).await
+    /// With the name of the definition and the reason.
+    pub async fn declare(&self, declared: Declared) -> Result<(), EdgeError> {
+        self.ask(Ask::Declare(declared)).await
     }
 
     /// Deregisters a service, its checks and its sidecar.
@@ -252,6 +252,29 @@ impl Local {
         shown.checks.values().filter(concerns).cloned().collect()
     }
 
+    /// What is known of each check beside what readers see: its runs with their lateness, its
+    /// changes, and why it is held. Of all checks, or of those of one service and of the node.
+    ///
+    /// # Errors
+    /// If the agent is stopping.
+    pub async fn check_facts(&self, service: Option<&str>) -> Result<Vec<CheckFacts>, EdgeError> {
+        let (answer, wait) = oneshot::channel();
+        let request = Request::Facts(service.map(str::to_owned), answer);
+        self.requests.send(request).await.map_err(|_| EdgeError::Stopping)?;
+        wait.await.map_err(|_| EdgeError::Stopping)
+    }
+
+    /// How many probes run and wait, and how late they have begun since the start.
+    ///
+    /// # Errors
+    /// If the agent is stopping.
+    pub async fn probe_totals(&self) -> Result<ProbeTotals, EdgeError> {
+        let (answer, wait) = oneshot::channel();
+        let sent = self.requests.send(Request::Totals(answer)).await;
+        sent.map_err(|_| EdgeError::Stopping)?;
+        wait.await.map_err(|_| EdgeError::Stopping)
+    }
+
     /// Counts changes of services and checks; wait on it, then look again.
     pub fn changed(&self) -> watch::Receiver<u64> {
         self.changed.clone()
@@ -259,7 +282,7 @@ impl Local {
 
     async fn ask(&self, ask: Ask) -> Result<(), EdgeError> {
         let (answer, wait) = oneshot::channel();
-        let sent = self.requests.send(Request { ask, answer }).await;
+        let sent = self.requests.send(Request::Change(ask, answer)).await;
         sent.map_err(|_| EdgeError::Stopping)?;
         wait.await.unwrap_or(Err(EdgeError::Stopping))
     }

@@ -1,8 +1,6 @@
 //! Checks that follow another service of this agent: the worst of its checks and the node's.
 //! Source: consul-surface C; transcripts/agent/alias.txt.
 
-use std::collections::BTreeSet;
-
 use tribune_api::messages;
 use tribune_state::catalog::CheckStatus;
 use tribune_state::ids::{CheckId, ServiceId};
@@ -16,22 +14,28 @@ const ROUNDS: usize = 2;
 /// Looks again at what follows a service that has changed.
 pub(crate) fn follow(state: &mut State) {
     for _ in 0..ROUNDS {
-        let due = std::mem::take(&mut state.aliases_due);
-        if state.aliases_of.is_empty() || due.is_empty() {
+        let due = std::mem::take(&mut state.aliases.due);
+        if state.aliases.of.is_empty() || due.is_empty() {
             return;
         }
         let is_of_node = due.iter().any(ServiceId::is_empty);
-        let followers = state.aliases_of.iter();
-        let followers: BTreeSet<(ServiceId, CheckId)> = followers
-            .filter(|(target, _)| is_of_node || due.contains(*target))
-            .flat_map(|(target, all)| all.iter().map(|id| (target.clone(), id.clone())))
+        let targets: Vec<ServiceId> = match is_of_node {
+            true => state.aliases.of.keys().cloned().collect(),
+            false => due.into_iter().collect(),
+        };
+        let followers: Vec<(ServiceId, CheckId)> = targets
+            .into_iter()
+            .flat_map(|target| {
+                let all = state.aliases.of.get(&target).cloned().unwrap_or_default();
+                all.into_iter().map(move |id| (target.clone(), id))
+            })
             .collect();
         for (target, id) in followers {
             let (status, output) = look_at(state, &target);
-            run::set_status(state, &id, status, output);
+            run::follow(state, &id, status, output);
         }
     }
-    state.aliases_due.clear();
+    state.aliases.due.clear();
 }
 
 fn look_at(state: &State, target: &ServiceId) -> (CheckStatus, String) {

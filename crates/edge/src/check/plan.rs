@@ -67,14 +67,19 @@ impl ProbePlan {
     }
 }
 
-/// Where a check is registered, and what its agent allows.
+/// Where a check is registered.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place<'a> {
     /// Host and port that clients of its service are given, if it has a port.
     pub target: Option<&'a str>,
     /// True if it came within a service's definition: absent durations print as nothing there.
     pub within_service: bool,
-    pub scripts_by_api: bool,
+}
+
+/// What the agent allows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Allowed {
+    pub scripts: bool,
     pub output_bytes_max: usize,
 }
 
@@ -137,7 +142,11 @@ impl Kind {
 /// # Errors
 /// As Consul refuses, but for a check with an interval and no target: of a service with a port,
 /// it is a TCP check of where that service's clients go.
-pub(crate) fn plan(asked: &CheckDefinition, place: Place<'_>) -> Result<Plan, EdgeError> {
+pub(crate) fn plan(
+    asked: &CheckDefinition,
+    place: Place<'_>,
+    allowed: Allowed,
+) -> Result<Plan, EdgeError> {
     let kind = Kind::of(asked);
     let target = place.target.filter(|_| kind.is_none() && asked.interval > GoDuration::ZERO);
     refuse_contradictions(asked, kind, target.is_some())?;
@@ -146,7 +155,7 @@ pub(crate) fn plan(asked: &CheckDefinition, place: Place<'_>) -> Result<Plan, Ed
             let spec = ProbeSpec::Tcp(TcpProbe { address: target.to_owned(), tls: None });
             (Kind::Tcp, probe(asked, spec, true))
         }
-        (Some(kind), _) => (kind, run(asked, kind, place)?),
+        (Some(kind), _) => (kind, run(asked, kind, allowed)?),
         (None, None) => return Err(invalid(messages::CHECK_NEEDS_TTL)),
     };
     let shown = |span: GoDuration| match span {
@@ -166,8 +175,8 @@ pub(crate) fn plan(asked: &CheckDefinition, place: Place<'_>) -> Result<Plan, Ed
             failures_before_critical: count(asked.failures_before_critical),
         },
         output_bytes_max: match usize::try_from(asked.output_max_size) {
-            Ok(0) | Err(_) => place.output_bytes_max,
-            Ok(own) => own.min(place.output_bytes_max),
+            Ok(0) | Err(_) => allowed.output_bytes_max,
+            Ok(own) => own.min(allowed.output_bytes_max),
         },
         remove_after: positive(asked.deregister_critical_service_after),
     })
@@ -197,7 +206,7 @@ fn refuse_contradictions(
     Err(invalid(text))
 }
 
-fn run(asked: &CheckDefinition, kind: Kind, place: Place<'_>) -> Result<Run, EdgeError> {
+fn run(asked: &CheckDefinition, kind: Kind, allowed: Allowed) -> Result<Run, EdgeError> {
     Ok(match kind {
         Kind::Ttl => Run::Ttl(asked.ttl.to_std()),
         Kind::Http => probe(asked, ProbeSpec::Http(http(asked)), false),
@@ -208,7 +217,7 @@ fn run(asked: &CheckDefinition, kind: Kind, place: Place<'_>) -> Result<Run, Edg
         Kind::Alias if asked.alias_node.is_empty() => {
             Run::Alias(asked.alias_service.as_str().into())
         }
-        Kind::Docker | Kind::Script if !place.scripts_by_api => {
+        Kind::Docker | Kind::Script if !allowed.scripts => {
             return Err(EdgeError::Refused(messages::SCRIPTS_DISABLED.to_owned()));
         }
         Kind::OsService => {

@@ -31,6 +31,15 @@ pub enum ProbeSpec {
     Tcp(TcpProbe),
 }
 
+impl ProbeSpec {
+    /// True if it starts a program, of which only a few run at a time.
+    pub(crate) fn is_program(&self) -> bool {
+        match self {
+            ProbeSpec::Http(_) | ProbeSpec::Tcp(_) => false,
+        }
+    }
+}
+
 /// A request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HttpProbe {

@@ -2,7 +2,8 @@
 //! It runs nothing: it asks for probes and judges what comes back.
 //! Invariants: a check has at most one probe under way; a result of an older registration is
 //! dropped; a service is removed only after a run that failed at or after its deadline.
-//! Source: consul-surface C; the quick start and the removal without a minimum are our own.
+//! Source: consul-surface C; the quick start, the removal without a minimum and intervals from
+//! start to start are our own.
 
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use tribune_state::ids::CheckId;
 
 use crate::alarms::Alarm;
 use crate::check::Stage;
+use crate::check::history::{LastRun, Turn};
+use crate::check::lanes::{Lane, SLOW};
 use crate::check::plan::Run;
 use crate::check::probe::ProbeRequest;
 use crate::effect::{Effect, Note};
@@ -47,7 +50,7 @@ pub(crate) fn begin(state: &mut State, id: &CheckId) {
         }
         Run::Ttl(_) => {}
         Run::Alias(target) => {
-            state.aliases_due.insert(target.clone());
+            state.aliases.due.insert(target.clone());
         }
         Run::Fixed => {}
     }
@@ -58,7 +61,7 @@ pub(crate) fn begin(state: &mut State, id: &CheckId) {
 pub(crate) fn renew(state: &mut State, id: &CheckId) {
     let Some(check) = state.checks.get(id) else { return };
     let remove = Alarm::Remove(id.clone());
-    match check.remove_after().filter(|_| check.status == CheckStatus::Critical) {
+    match check.remove_after().filter(|_| check.judged == CheckStatus::Critical) {
         Some(after) => state.alarms.set(remove, state.now + after),
         None => state.alarms.clear(&remove),
     }
@@ -70,13 +73,38 @@ pub(crate) fn renew(state: &mut State, id: &CheckId) {
     }
 }
 
-/// A check is due: ask for its probe, unless one is under way.
-pub(crate) fn on_due(state: &mut State, id: &CheckId) {
+/// A check was due at `due`: ask for its probe, unless one is under way or too many others are.
+pub(crate) fn on_due(state: &mut State, id: &CheckId, due: Duration) {
     let Some(check) = state.checks.get_mut(id) else { return };
-    let Run::Probe(probe) = &check.plan.run else { return };
-    if check.probing.is_some() {
+    if check.history.turn != Turn::Idle || !matches!(check.plan.run, Run::Probe(_)) {
         return;
     }
+    check.history.turn = Turn::Queued { due };
+    start(state, id);
+}
+
+/// Starts checks that waited for a probe to end, as many as there is room for.
+pub(crate) fn start_waiting(state: &mut State) {
+    while let Some((id, generation)) = state.lanes.next() {
+        if state.checks.get(&id).is_some_and(|check| check.generation == generation) {
+            start(state, &id);
+        }
+    }
+}
+
+/// Asks for the probe of a check that is due, if there is room for it.
+fn start(state: &mut State, id: &CheckId) {
+    let Some(check) = state.checks.get_mut(id) else { return };
+    let (Turn::Queued { due }, Run::Probe(probe)) = (check.history.turn, &check.plan.run) else {
+        return;
+    };
+    let was_slow = check.history.last.as_ref().is_some_and(|last| last.took >= SLOW);
+    let lane = Lane { is_program: probe.spec.is_program(), is_slow: was_slow };
+    state.alarms.clear(&Alarm::Run(id.clone()));
+    if !state.lanes.enter((id.clone(), check.generation), lane) {
+        return;
+    }
+    check.history.turn = Turn::Running { due, began: state.now };
     let request = ProbeRequest {
         check: id.clone(),
         generation: check.generation,
@@ -84,20 +112,27 @@ pub(crate) fn on_due(state: &mut State, id: &CheckId) {
         timeout: probe.timeout,
         output_bytes_max: check.plan.output_bytes_max,
     };
-    check.probing = Some(state.now);
-    state.alarms.clear(&Alarm::Run(id.clone()));
     state.effects.push(Effect::Probe(Box::new(request)));
 }
 
 /// A probe has ended.
 pub(crate) fn on_result(state: &mut State, result: ProbeResult) {
     let id = result.check;
+    if !state.lanes.leave(&(id.clone(), result.generation)) {
+        return;
+    }
     let now = state.now;
     let Some(check) = state.checks.get_mut(&id) else { return };
+    let Turn::Running { due, began } = check.history.turn else { return };
     if check.generation != result.generation {
         return;
     }
-    let Some(began) = check.probing.take() else { return };
+    check.history.turn = Turn::Idle;
+    let late = began.saturating_sub(due) + result.waited;
+    state.lanes.late.count(late);
+    let began = began + result.waited;
+    let found = result.status.clone();
+    check.history.last = Some(LastRun { began, late, took: result.took, found });
     let Run::Probe(probe) = &check.plan.run else { return };
     let every = probe.every;
     let has_failed = !matches!(result.status, CheckStatus::Passing | CheckStatus::Warning);
@@ -107,24 +142,37 @@ pub(crate) fn on_result(state: &mut State, result: ProbeResult) {
     };
     let next = match check.stage {
         Stage::Starting { until } if is_starting => (now + START_STEP).min(until).max(now),
-        _ => {
-            check.stage = Stage::Steady;
-            now + every
-        }
+        Stage::Starting { .. } => now + every,
+        Stage::Steady => next_due(due, now, every),
     };
+    if !is_starting {
+        check.stage = Stage::Steady;
+    }
     let (thresholds, last) = (check.plan.thresholds, check.is_last_chance);
     let judged = thresholds.judge(&mut check.streak, &result.status);
-    let status = judged.unwrap_or_else(|| check.status.clone());
+    let status = judged.unwrap_or_else(|| check.judged.clone());
     let limit = check.plan.output_bytes_max + PROBE_TEXT_BYTES;
     let output = cut(result.output, limit);
     let is_critical = status == CheckStatus::Critical;
     state.alarms.set(Alarm::Run(id.clone()), next);
-    set_status(state, &id, status, output);
+    on_judged(state, &id, &result.status, status, output);
     if last && has_failed && is_critical {
         remove_service(state, &id);
     } else if has_failed && is_critical && !is_starting {
         arm_removal(state, &id);
     }
+}
+
+/// When a check is due next: an interval after it was due, so that it does not drift. If its run
+/// took longer than that, at a later beat that leaves time to breathe.
+fn next_due(due: Duration, now: Duration, every: Duration) -> Duration {
+    if due + every > now {
+        return due + every;
+    }
+    let earliest = (now + every / 2).saturating_sub(due).as_nanos();
+    let beats = earliest.div_ceil(every.as_nanos().max(1));
+    // A check that is further behind than this was slept through: the beat is lost, no matter.
+    u32::try_from(beats).map_or(now + every, |beats| due + every * beats)
 }
 
 /// A TTL check's owner has spoken.
@@ -147,7 +195,8 @@ pub(crate) fn on_ttl_update(state: &mut State, update: TtlUpdate) -> Result<(), 
     };
     state.alarms.set(Alarm::Ttl(id.clone()), state.now + ttl);
     state.journal.put_state(&id);
-    set_status(state, &id, update.status.clone(), output);
+    spoken(state, &id, &update.status);
+    on_judged(state, &id, &update.status, update.status.clone(), output);
     if update.status == CheckStatus::Critical {
         arm_removal(state, &id);
     }
@@ -165,20 +214,30 @@ pub(crate) fn on_ttl_expired(state: &mut State, id: &CheckId) {
         _ => cut(messages::ttl_expired(&check.output), check.plan.output_bytes_max),
     };
     state.journal.put_state(id);
-    set_status(state, id, CheckStatus::Critical, output);
+    spoken(state, id, &CheckStatus::Critical);
+    on_judged(state, id, &CheckStatus::Critical, CheckStatus::Critical, output);
     arm_removal(state, id);
+}
+
+/// What is said of a check, or its silence, counts as a run.
+fn spoken(state: &mut State, id: &CheckId, found: &CheckStatus) {
+    if let Some(check) = state.checks.get_mut(id) {
+        let (late, took) = (Duration::ZERO, Duration::ZERO);
+        check.history.last = Some(LastRun { began: state.now, late, took, found: found.clone() });
+    }
 }
 
 /// A check has been critical for as long as its service may be. What can be tried is tried once
 /// more: only a failure now removes the service.
 pub(crate) fn on_removal_due(state: &mut State, id: &CheckId) {
     let Some(check) = state.checks.get_mut(id) else { return };
-    if check.status != CheckStatus::Critical {
+    if check.judged != CheckStatus::Critical {
         return;
     }
     if matches!(check.plan.run, Run::Probe(_)) {
         check.is_last_chance = true;
-        on_due(state, id);
+        let now = state.now;
+        on_due(state, id, now);
     } else {
         remove_service(state, id);
     }
@@ -213,7 +272,93 @@ fn arm_removal(state: &mut State, id: &CheckId) {
     }
 }
 
-/// Gives a check its state and output, and tells whoever must know.
+/// A check that follows others comes to this state.
+pub(crate) fn follow(state: &mut State, id: &CheckId, status: CheckStatus, output: String) {
+    let Some(check) = state.checks.get(id) else { return };
+    if check.judged == status && check.output == output {
+        return;
+    }
+    let is_critical = status == CheckStatus::Critical;
+    spoken(state, id, &status);
+    on_judged(state, id, &status.clone(), status, output);
+    if is_critical {
+        arm_removal(state, id);
+    }
+}
+
+/// A result was found, and with the thresholds it means `status`: counts it, and holds the check
+/// at the worse state if it changes too often.
+fn on_judged(
+    state: &mut State,
+    id: &CheckId,
+    found: &CheckStatus,
+    status: CheckStatus,
+    output: String,
+) {
+    let (now, flap) = (state.now, state.settings.flap);
+    let Some(check) = state.checks.get_mut(id) else { return };
+    let is_first = check.history.count(found);
+    let has_turned = check.judged != status;
+    check.judged = status.clone();
+    let mut held = None;
+    if has_turned && !is_first {
+        check.history.turned(now);
+        if let Some(settings) = &flap {
+            let is_new = check.flap.changed(now, settings);
+            let points = check.flap.points(now, settings);
+            let reuse_at = now + check.flap.reuse_in(now, settings);
+            held = check.flap.held_since.map(|_| (is_new, points, reuse_at));
+        }
+    }
+    if let Some((is_new, points, reuse_at)) = held {
+        state.alarms.set(Alarm::Reuse(id.clone()), reuse_at);
+        if is_new {
+            state.effects.push(Effect::Note(Note::Held { check: id.clone(), points }));
+        }
+    }
+    show(state, id, status, output);
+}
+
+/// Shows what the results say, or while the check is held the worse of that and what is shown.
+fn show(state: &mut State, id: &CheckId, status: CheckStatus, output: String) {
+    let Some(check) = state.checks.get_mut(id) else { return };
+    let is_held = check.flap.held_since.is_some();
+    let shown = match is_held && badness(&check.status) > badness(&status) {
+        true => check.status.clone(),
+        false => status,
+    };
+    if check.judged != CheckStatus::Critical {
+        check.is_last_chance = false;
+        state.alarms.clear(&Alarm::Remove(id.clone()));
+    }
+    set_status(state, id, shown, output);
+}
+
+fn badness(status: &CheckStatus) -> u8 {
+    match status {
+        CheckStatus::Passing => 0,
+        CheckStatus::Warning => 1,
+        CheckStatus::Critical | CheckStatus::Other(_) => 2,
+    }
+}
+
+/// A check that was held has been quiet: it shows what its results say.
+pub(crate) fn on_reuse(state: &mut State, id: &CheckId) {
+    let (now, flap) = (state.now, state.settings.flap);
+    let (Some(check), Some(settings)) = (state.checks.get_mut(id), &flap) else { return };
+    let wait = check.flap.reuse_in(now, settings);
+    if !wait.is_zero() {
+        state.alarms.set(Alarm::Reuse(id.clone()), now + wait);
+        return;
+    }
+    check.flap.held_since = None;
+    let (judged, output) = (check.judged.clone(), check.output.clone());
+    state.effects.push(Effect::Note(Note::LetGo { check: id.clone() }));
+    show(state, id, judged, output);
+}
+
+/// Gives a check the state and output that readers and the catalog see, and tells whoever must
+/// know.
 pub(crate) fn set_status(state: &mut State, id: &CheckId, status: CheckStatus, output: String) {
     let discard = state.settings.discard_check_output;
     let Some(check) = state.checks.get_mut(id) else { return };
@@ -225,10 +370,6 @@ pub(crate) fn set_status(state: &mut State, id: &CheckId, status: CheckStatus, o
     let (from, to) = (check.status.as_str().to_owned(), status.as_str().to_owned());
     check.status = status;
     check.output = output;
-    if check.status != CheckStatus::Critical {
-        check.is_last_chance = false;
-        state.alarms.clear(&Alarm::Remove(id.clone()));
-    }
     let service = state.services.get(&check.kept.service);
     check.show(service, &state.settings);
     if is_other_status {

@@ -1,6 +1,8 @@
 //! `Connect.SidecarService`: one registration that stands for two services.
 //! Source: consul-surface D.2; transcripts/agent/registration.txt.
 
+use std::collections::BTreeSet;
+
 use tribune_api::agent::{CheckDefinition, ServiceDefinition};
 use tribune_api::duration::GoDuration;
 use tribune_api::messages;
@@ -21,16 +23,18 @@ pub(crate) fn id_of(service: &ServiceId) -> ServiceId {
     format!("{service}{SUFFIX}").into()
 }
 
-/// The service and its sidecar, if it asks for one, each with its checks.
+/// The service and its sidecar, if it asks for one, each with its checks. A port that the sidecar
+/// is given is none of `ports_taken`.
 pub(crate) fn expand(
     state: &State,
     mut asked: ServiceDefinition,
+    ports_taken: &BTreeSet<i64>,
 ) -> Result<Vec<(KeptService, Vec<CheckDefinition>)>, EdgeError> {
     if asked.id.is_empty() {
         asked.id.clone_from(&asked.name);
     }
     let wished = asked.connect.as_mut().and_then(|connect| connect.sidecar_service.take());
-    let sidecar = wished.map(|wished| fill_in(state, &asked, *wished)).transpose()?;
+    let sidecar = wished.map(|wished| fill_in(state, &asked, *wished, ports_taken)).transpose()?;
     let of = ServiceId::from(asked.id.as_str());
     let mut all = vec![split(asked, None)];
     if let Some(sidecar) = sidecar {
@@ -55,6 +59,7 @@ fn fill_in(
     state: &State,
     of: &ServiceDefinition,
     mut sidecar: ServiceDefinition,
+    ports_taken: &BTreeSet<i64>,
 ) -> Result<ServiceDefinition, EdgeError> {
     sidecar.id = format!("{}{SUFFIX}", of.id);
     if sidecar.name.is_empty() {
@@ -84,7 +89,7 @@ fn fill_in(
     }
     sidecar.proxy = Some(proxy);
     if sidecar.port < 1 && sidecar.socket_path.is_empty() {
-        sidecar.port = free_port(state, &sidecar.id)?;
+        sidecar.port = free_port(state, &sidecar.id, ports_taken)?;
     }
     let has_checks = sidecar.check.is_some() || sidecar.checks.is_some();
     if !has_checks && sidecar.port > 0 {
@@ -95,13 +100,16 @@ fn fill_in(
 
 /// The port it has already, else the first one that no service here has. A range from zero
 /// gives none.
-fn free_port(state: &State, id: &str) -> Result<i64, EdgeError> {
+fn free_port(state: &State, id: &str, taken: &BTreeSet<i64>) -> Result<i64, EdgeError> {
     let range = state.settings.sidecar_ports.clone();
     let known = state.services.get(id).map(|own| own.shown.port);
-    let is_free = |port: &i64| state.services.values().all(|own| own.shown.port != *port);
-    let kept = known.filter(|port| range.contains(&u16::try_from(*port).unwrap_or(0)));
+    let is_free = |port: &i64| {
+        !taken.contains(port) && state.services.values().all(|own| own.shown.port != *port)
+    };
+    let is_in_range = |port: &i64| u16::try_from(*port).is_ok_and(|port| range.contains(&port));
+    let kept = known.filter(is_in_range).filter(|port| !taken.contains(port));
     let is_on = *range.start() != 0;
-    kept.or_else(|| range.map(i64::from).find(is_free))
+    kept.or_else(|| range.clone().map(i64::from).find(is_free))
         .filter(|_| is_on)
         .ok_or_else(|| EdgeError::Refused(messages::SIDECAR_PORTS_USED.to_owned()))
 }

@@ -152,6 +152,7 @@ fn a_result_of_an_older_registration_is_dropped() {
             generation,
             status,
             output: "old".into(),
+            waited: Duration::ZERO,
             took: Duration::ZERO,
         }))
     };

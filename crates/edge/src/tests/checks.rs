@@ -28,15 +28,17 @@ fn first_runs_are_spread_over_the_interval() {
 }
 
 #[test]
-fn runs_follow_each_other_at_the_interval_after_the_last_has_ended() {
-    let mut world = World::new();
-    world.target.fails_in = secs(2.0);
-    world.register_check(r#"{"Name":"n","TCP":"127.0.0.1:1","Interval":"5s"}"#).unwrap();
-    world.run_for(60.0);
-    let gaps = world.probes.windows(2).map(|pair| pair[1].0 - pair[0].0);
-    assert!(world.probes.len() > 6);
-    assert!(gaps.into_iter().all(|gap| gap == secs(7.0)));
-    assert_eq!(world.probes[0].1.timeout, secs(10.0));
+fn runs_follow_each_other_at_the_interval_from_start_to_start() {
+    for (takes, gap) in [(0.001, 5.0), (2.0, 5.0), (4.999, 5.0), (5.0, 10.0), (6.0, 10.0)] {
+        let mut world = World::new();
+        world.target.fails_in = secs(takes);
+        world.register_check(r#"{"Name":"n","TCP":"127.0.0.1:1","Interval":"5s"}"#).unwrap();
+        world.run_for(120.0);
+        let mut gaps = world.probes.windows(2).map(|pair| pair[1].0 - pair[0].0);
+        assert!(world.probes.len() > 6);
+        assert!(gaps.all(|found| found == secs(gap)), "{takes}");
+        assert_eq!(world.probes[0].1.timeout, secs(10.0));
+    }
 }
 
 #[test]

@@ -63,13 +63,12 @@ fn a_ttl_that_passed_while_nobody_ran_has_expired() {
 fn what_a_file_declares_is_not_kept_but_its_state_is() {
     let mut world = World::new();
     let body = r#"{"Name":"s","Check":{"TTL":"1h","CheckID":"t"}}"#;
-    let declare = || Ask::DeclareService(Box::new(serde_json::from_str(body).unwrap()));
-    world.ask(declare()).unwrap();
+    world.declare(&[body], &[]).unwrap();
     world.ttl("t", "passing", "fine").unwrap();
     world.run_for(5.0);
     let mut back = again(&world, 5_000);
     assert!(back.services.is_empty());
-    back.ask(declare()).unwrap();
+    back.declare(&[body], &[]).unwrap();
     assert_eq!(back.status("t"), ("passing".into(), "fine".into()));
 }
 

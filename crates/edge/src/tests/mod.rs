@@ -3,7 +3,10 @@
 
 mod article;
 mod checks;
+mod declare;
+mod flap;
 mod journal;
+mod probes;
 mod refusals;
 mod sync;
 
@@ -20,8 +23,8 @@ use tribune_state::{Command, Entry, Stamp, Store, View};
 
 use crate::wire::{CheckRegistration, ServiceDefinition};
 use crate::{
-    Ask, CatalogSnapshot, Change, Edge, EdgeError, Effect, Input, Note, ProbeRequest, ProbeResult,
-    RequestId, Save, Settings, Taken, TtlUpdate,
+    Ask, CatalogSnapshot, Change, CheckFacts, Declared, Edge, EdgeError, Effect, Input, Note,
+    ProbeRequest, ProbeResult, RequestId, Save, Settings, Taken, TtlUpdate,
 };
 
 /// What the cluster does with a write.
@@ -220,6 +223,7 @@ impl World {
             generation: request.generation,
             status,
             output: output.into(),
+            waited: Duration::ZERO,
             took: takes,
         };
         self.later(takes, Input::Probed(Box::new(result)));
@@ -288,6 +292,18 @@ impl World {
     fn register_check(&mut self, body: &str) -> Result<(), EdgeError> {
         let asked: CheckRegistration = serde_json::from_str(body).unwrap();
         self.ask(Ask::RegisterCheck(Box::new(asked)))
+    }
+
+    /// Declares these, as the configuration's files would.
+    fn declare(&mut self, services: &[&str], checks: &[&str]) -> Result<(), EdgeError> {
+        let services = services.iter().map(|body| serde_json::from_str(body).unwrap()).collect();
+        let checks = checks.iter().map(|body| serde_json::from_str(body).unwrap()).collect();
+        self.ask(Ask::Declare(Declared { services, checks }))
+    }
+
+    fn facts(&self, id: &str) -> CheckFacts {
+        let all = self.edge.facts(self.now, None);
+        all.into_iter().find(|own| own.check.as_str() == id).unwrap()
     }
 
     fn deregister(&mut self, id: &str) -> Result<(), EdgeError> {

@@ -86,10 +86,22 @@ pub(super) async fn run(
 
 impl Body {
     fn accept(&mut self, request: Request) {
-        self.requests += 1;
-        let id = RequestId(self.requests);
-        self.answers.insert(id, request.answer);
-        self.step(Input::Ask(id, Box::new(request.ask)));
+        // Whoever asked may have gone; that is no fault.
+        match request {
+            Request::Change(ask, answer) => {
+                self.requests += 1;
+                let id = RequestId(self.requests);
+                self.answers.insert(id, answer);
+                self.step(Input::Ask(id, Box::new(ask)));
+            }
+            Request::Facts(service, answer) => {
+                let service = service.as_deref().map(Into::into);
+                let _ = answer.send(self.edge.facts(self.began.elapsed(), service.as_ref()));
+            }
+            Request::Totals(answer) => {
+                let _ = answer.send(self.edge.probe_totals());
+            }
+        }
     }
 
     /// Steps, and steps again for what an effect answers at once.
@@ -130,6 +142,7 @@ impl Body {
     fn probe(&mut self, request: ProbeRequest) {
         let limit = request.timeout + PROBE_GRACE;
         let (check, generation) = (request.check.clone(), request.generation);
+        let asked = Instant::now();
         let work = self.outside.prober.probe(request);
         self.running.spawn(async move {
             let began = Instant::now();
@@ -142,6 +155,7 @@ impl Body {
                 generation,
                 status: found.status,
                 output: found.output,
+                waited: began.saturating_duration_since(asked),
                 took: began.elapsed(),
             }))
         });
@@ -205,6 +219,13 @@ impl Body {
 fn say(note: Note) {
     match note {
         Note::CheckChanged { check, from, to } => info!(%check, %from, %to, "check changed"),
+        Note::Held { check, points } => {
+            info!(%check, points, "check changes too often: held at its worse state");
+        }
+        Note::LetGo { check } => info!(%check, "check has been quiet: no longer held"),
+        Note::NotRestored { check, why } => {
+            warn!(%check, why, "check of an earlier life is forgotten");
+        }
         Note::ServiceRemoved { service, check } => {
             info!(%service, %check, "service removed: its check stayed critical");
         }
