@@ -2,6 +2,7 @@
 
 pub mod about;
 pub mod config;
+mod descriptors;
 pub mod dns;
 pub mod http;
 mod notify;

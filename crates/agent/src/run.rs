@@ -3,6 +3,7 @@
 use crate::about::{self, CONSUL_VERSION, TRIBUNE_VERSION};
 use crate::config::runtime::{ListenAddress, LogLevel};
 use crate::config::{self, Loaded, Machine, RuntimeConfig};
+use crate::descriptors;
 use crate::dns;
 use crate::http::{AgentInfo, Api, HttpConfig, Server as HttpServer, ServerLimits};
 use crate::notify::notify;
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tribune_node::disk::{DirLock, FileDisk};
@@ -94,6 +96,7 @@ async fn serve(loaded: Loaded) -> Result<(), AgentError> {
     let Data { identity, disk, lock: _lock } = open_data(&config)?;
     banner(&config, &identity);
     start_log(&config);
+    descriptors::raise();
     for warning in &warnings {
         tracing::warn!("{warning}");
     }
@@ -249,6 +252,7 @@ fn http_config(config: &RuntimeConfig) -> HttpConfig {
                 0 => ServerLimits::default().header_bytes_max,
                 bytes => bytes,
             },
+            connections: Arc::new(Semaphore::new(descriptors::connections_max())),
         },
         response_headers: headers.collect(),
         block_endpoints: config.http.block_endpoints.clone(),

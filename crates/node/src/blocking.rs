@@ -8,6 +8,10 @@ use tribune_state::{Event, Index, Query, View, Visible};
 
 type Waker = oneshot::Sender<Arc<SharedAnswer>>;
 
+/// How many queries may be parked at a time. One client address has no more of them than it may
+/// have connections, since a connection carries one request at a time.
+pub const PARKED_MAX: usize = 65_536;
+
 /// The parked queries of this server.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Parked {
@@ -23,20 +27,34 @@ pub(crate) struct Parking {
 }
 
 impl Parked {
-    /// Parks a query. The caller must then look once more at the newest view.
-    pub fn park(&self, query: Query, visible: Visible, index: Index) -> Parking {
+    /// Parks a query, unless too many are. The caller must then look once more at the newest view.
+    pub fn park(&self, query: Query, visible: Visible, index: Index) -> Option<Parking> {
         let (waker, woken) = oneshot::channel();
-        let ticket = self.lock().register(query, visible, index, waker);
-        Parking { parked: self.clone(), ticket, woken }
+        let mut waiters = self.lock();
+        if waiters.len() >= PARKED_MAX {
+            return None;
+        }
+        let ticket = waiters.register(query, visible, index, waker);
+        drop(waiters);
+        Some(Parking { parked: self.clone(), ticket, woken })
     }
 
-    /// Wakes exactly those whose answer is past their index.
+    /// Wakes exactly those whose answer is past their index. Answers are worked out and given
+    /// without the lock, so that nobody who wants to park waits for them.
     pub fn wake(&self, view: &View, events: &[Event]) {
-        let share = |answer| Arc::new(SharedAnswer::new(answer));
-        self.lock().wake(view, events, share, |waker, answer| {
-            // Whoever left meanwhile needs no answer.
-            let _ = waker.send(answer);
-        });
+        let touched = self.lock().touched(events);
+        for group in touched {
+            let answer = view.answer(&group.query, &group.visible);
+            let due = self.lock().take_due(&group, answer.index);
+            if due.is_empty() {
+                continue;
+            }
+            let shared = Arc::new(SharedAnswer::new(answer));
+            for waker in due {
+                // Whoever left meanwhile needs no answer.
+                let _ = waker.send(shared.clone());
+            }
+        }
     }
 
     /// How many queries are parked.

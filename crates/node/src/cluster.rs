@@ -141,6 +141,9 @@ pub enum ClusterError {
     /// Too many writes wait already; nothing was written.
     #[error("too many writes wait: try again later")]
     Overloaded,
+    /// Too many blocking queries wait already.
+    #[error("too many blocking queries wait: try again later, or ask without an index")]
+    TooManyWait,
     /// The disk is full; nothing was written. Deletes and reads still work.
     #[error("no space left on the data directory's disk: only deletes and reads work")]
     DiskFull,

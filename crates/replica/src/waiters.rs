@@ -15,6 +15,7 @@ pub struct Waiters<W> {
     /// How many groups wait for a prefix of each length, so that only these are looked up.
     prefix_lengths: BTreeMap<usize, usize>,
     next: u64,
+    waiting: usize,
     /// Planted in tests of the simulator: every so-manieth wake-up is lost; 0 loses none.
     pub lose_every: u64,
     woken: u64,
@@ -26,6 +27,16 @@ struct Group<W> {
     visible: Visible,
     topics: Vec<Topic>,
     waiting: BTreeMap<u64, (Index, W)>,
+}
+
+/// A group whose answer may have changed, to be worked out without the waiters at hand.
+#[derive(Clone, Debug)]
+pub struct Touched {
+    group: u64,
+    /// What it asks.
+    pub query: Query,
+    /// For whom.
+    pub visible: Visible,
 }
 
 /// Names one waiter, so that it can leave.
@@ -43,6 +54,7 @@ impl<W> Default for Waiters<W> {
             by_topic: BTreeMap::new(),
             prefix_lengths: BTreeMap::new(),
             next: 0,
+            waiting: 0,
             lose_every: 0,
             woken: 0,
         }
@@ -52,7 +64,7 @@ impl<W> Default for Waiters<W> {
 impl<W> Waiters<W> {
     /// How many queries wait.
     pub fn len(&self) -> usize {
-        self.groups.values().map(|group| group.waiting.len()).sum()
+        self.waiting
     }
 
     /// True if nobody waits.
@@ -71,6 +83,7 @@ impl<W> Waiters<W> {
         let number = self.next;
         if let Some(found) = self.groups.get_mut(&group) {
             found.waiting.insert(number, (index, waiter));
+            self.waiting += 1;
         }
         Ticket { group, waiter: number }
     }
@@ -79,6 +92,7 @@ impl<W> Waiters<W> {
     pub fn leave(&mut self, ticket: Ticket) -> Option<W> {
         let group = self.groups.get_mut(&ticket.group)?;
         let (_, waiter) = group.waiting.remove(&ticket.waiter)?;
+        self.waiting -= 1;
         if group.waiting.is_empty() {
             self.drop_group(ticket.group);
         }
@@ -94,33 +108,49 @@ impl<W> Waiters<W> {
         mut share: impl FnMut(Answer) -> S,
         mut give: impl FnMut(W, S),
     ) {
-        for number in self.touched(events) {
-            self.woken += 1;
-            if self.lose_every > 0 && self.woken.is_multiple_of(self.lose_every) {
-                continue;
-            }
-            let Some(group) = self.groups.get_mut(&number) else { continue };
+        for group in self.touched(events) {
             let answer = view.answer(&group.query, &group.visible);
-            let index = answer.index;
-            let due: Vec<u64> = group
-                .waiting
-                .iter()
-                .filter(|(_, (wanted, _))| index > *wanted)
-                .map(|(waiter, _)| *waiter)
-                .collect();
+            let due = self.take_due(&group, answer.index);
             if due.is_empty() {
                 continue;
             }
             let shared = share(answer);
             for waiter in due {
-                if let Some((_, waiter)) = group.waiting.remove(&waiter) {
-                    give(waiter, shared.clone());
-                }
-            }
-            if group.waiting.is_empty() {
-                self.drop_group(number);
+                give(waiter, shared.clone());
             }
         }
+    }
+
+    /// The groups that the events touch: the first half of [`Waiters::wake`]. Who registers
+    /// between the halves looks at the newest view anyway.
+    pub fn touched(&mut self, events: &[Event]) -> Vec<Touched> {
+        let mut touched = Vec::new();
+        for number in self.numbers_touched(events) {
+            self.woken += 1;
+            if self.lose_every > 0 && self.woken.is_multiple_of(self.lose_every) {
+                continue;
+            }
+            if let Some(Group { query, visible, .. }) = self.groups.get(&number) {
+                let (query, visible) = (query.clone(), visible.clone());
+                touched.push(Touched { group: number, query, visible });
+            }
+        }
+        touched
+    }
+
+    /// Takes out who waits in that group for an index before this one: the second half.
+    pub fn take_due(&mut self, touched: &Touched, index: Index) -> Vec<W> {
+        let Some(group) = self.groups.get_mut(&touched.group) else { return Vec::new() };
+        let due: Vec<W> = group
+            .waiting
+            .extract_if(.., |_, (wanted, _)| index > *wanted)
+            .map(|(_, (_, waiter))| waiter)
+            .collect();
+        self.waiting -= due.len();
+        if group.waiting.is_empty() {
+            self.drop_group(touched.group);
+        }
+        due
     }
 
     /// Takes everyone out, when the server stops.
@@ -128,13 +158,14 @@ impl<W> Waiters<W> {
         self.by_query.clear();
         self.by_topic.clear();
         self.prefix_lengths.clear();
+        self.waiting = 0;
         std::mem::take(&mut self.groups)
             .into_values()
             .flat_map(|group| group.waiting.into_values().map(|(_, waiter)| waiter))
             .collect()
     }
 
-    fn touched(&self, events: &[Event]) -> BTreeSet<u64> {
+    fn numbers_touched(&self, events: &[Event]) -> BTreeSet<u64> {
         let mut found = BTreeSet::new();
         for event in events {
             if matches!(event, Event::Reset) {

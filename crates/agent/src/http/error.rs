@@ -21,6 +21,8 @@ pub enum HttpError {
     NotFound(String),
     TooLarge(String),
     TooSlow,
+    /// Too much of something is under way: the same request may do later.
+    Busy(&'static str),
     /// The connection broke: nobody reads this.
     Broken,
     /// Consul answers most mistakes that the servers find this way, and clients rely on it.
@@ -53,6 +55,7 @@ impl HttpError {
         match error {
             BodyError::TooLarge(bytes) => HttpError::TooLarge(too_large(bytes)),
             BodyError::TooSlow => HttpError::TooSlow,
+            BodyError::NoRoom => HttpError::Busy(BODIES_BUSY),
             BodyError::Broken => HttpError::Broken,
         }
     }
@@ -65,6 +68,7 @@ impl HttpError {
             HttpError::NotFound(_) => StatusCode::NOT_FOUND,
             HttpError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             HttpError::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            HttpError::Busy(_) => StatusCode::TOO_MANY_REQUESTS,
             HttpError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
             HttpError::NotYet(_) | HttpError::Unsupported(_) => StatusCode::NOT_IMPLEMENTED,
             HttpError::Cluster(error) => cluster_status(error),
@@ -81,6 +85,7 @@ impl HttpError {
             | HttpError::TooLarge(text)
             | HttpError::Internal(text)
             | HttpError::Unsupported(text) => text.clone(),
+            HttpError::Busy(text) => (*text).to_owned(),
             HttpError::TooSlow => "request body arrived too slowly".to_owned(),
             HttpError::Broken => "request body broke off".to_owned(),
             HttpError::NotYet(feature) => format!("{feature}: not implemented yet"),
@@ -93,7 +98,7 @@ impl HttpError {
 
 fn cluster_status(error: &ClusterError) -> StatusCode {
     match error {
-        ClusterError::Overloaded => StatusCode::TOO_MANY_REQUESTS,
+        ClusterError::Overloaded | ClusterError::TooManyWait => StatusCode::TOO_MANY_REQUESTS,
         ClusterError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         ClusterError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         ClusterError::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
@@ -126,7 +131,8 @@ impl From<HttpError> for Reply {
         let reply = Reply::text(error.status(), error.text());
         match error {
             HttpError::WithMeta(meta, _) => meta.put(reply),
-            HttpError::Cluster(ClusterError::Overloaded) => {
+            HttpError::Busy(_)
+            | HttpError::Cluster(ClusterError::Overloaded | ClusterError::TooManyWait) => {
                 reply.with(RETRY_AFTER, HeaderValue::from_static("1"))
             }
             // The rest of the body is still on its way: the connection cannot be used again.
@@ -138,15 +144,27 @@ impl From<HttpError> for Reply {
     }
 }
 
+/// Too many long request bodies are held.
+const BODIES_BUSY: &str = "too many large request bodies at a time: try again later";
+/// Too many long answers wait for their readers.
+pub const ANSWERS_BUSY: &str =
+    "too many large answers wait to be read: try again later, or ask for less";
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn overload_asks_for_patience_and_a_refused_body_ends_the_connection() {
-        let overloaded = Reply::from(HttpError::Cluster(ClusterError::Overloaded));
-        assert_eq!(overloaded.status, StatusCode::TOO_MANY_REQUESTS);
-        assert_eq!(overloaded.headers[RETRY_AFTER], "1");
+        for error in [
+            HttpError::Cluster(ClusterError::Overloaded),
+            HttpError::Cluster(ClusterError::TooManyWait),
+            HttpError::Busy("x"),
+        ] {
+            let overloaded = Reply::from(error);
+            assert_eq!(overloaded.status, StatusCode::TOO_MANY_REQUESTS);
+            assert_eq!(overloaded.headers[RETRY_AFTER], "1");
+        }
         let refused = Reply::from(HttpError::TooLarge("x".into()));
         assert_eq!(refused.status, StatusCode::PAYLOAD_TOO_LARGE);
         assert_eq!(refused.headers[CONNECTION], "close");

@@ -41,16 +41,18 @@ use tribune_node::shared::SharedAnswer;
 use tribune_node::{Cluster, Local};
 use tribune_state::{Answer, Body, Query};
 
+use self::error::ANSWERS_BUSY;
 pub use self::error::HttpError;
 use self::meta::Meta;
 use self::options::Options;
 use self::routes::{ROUTES, Route};
-use self::wire::body::{IncomingBody, RequestBody};
+use self::wire::body::{BODIES_BYTES_MAX, IncomingBody, RequestBody};
 use self::wire::mux::{Matched, Mux};
 use self::wire::params::{Params, decode_percent};
-use self::wire::reply::{TYPE_HTML, TYPE_JSON_UTF8, accepts_gzip};
+use self::wire::reply::{ANSWERS_BYTES_MAX, TYPE_HTML, TYPE_JSON_UTF8, accepts_gzip};
 
 pub use self::wire::reply::Reply;
+use self::wire::room::Room;
 
 pub use self::config::{AgentInfo, HttpConfig, Network};
 pub use self::event::EventRing;
@@ -66,6 +68,9 @@ pub struct Api {
     pub local: Option<Local>,
     mux: Mux,
     lingering: TaskTracker,
+    /// What long request bodies share, and what long answers do.
+    bodies: Arc<Room>,
+    answers: Room,
     cached: health::CachedQueries,
 }
 
@@ -96,6 +101,8 @@ impl Api {
             local: None,
             mux: Mux::new(ROUTES.iter().map(|route| route.pattern)),
             lingering: TaskTracker::new(),
+            bodies: Arc::new(Room::new(BODIES_BYTES_MAX)),
+            answers: Room::new(ANSWERS_BYTES_MAX),
             cached: health::CachedQueries::default(),
         }
     }
@@ -229,6 +236,7 @@ impl wire::Service for Api {
             body,
             expects_continue: head.headers.contains_key(EXPECT),
             lingering: self.lingering.clone(),
+            room: self.bodies.clone(),
         });
         let call = Call {
             method: head.method,
@@ -239,7 +247,9 @@ impl wire::Service for Api {
             body,
             client,
         };
-        self.answer(head.uri.path(), call).await.into_response()
+        let reply = self.clone().answer(head.uri.path(), call).await;
+        let reply = reply.within(&self.answers);
+        reply.unwrap_or_else(|| HttpError::Busy(ANSWERS_BUSY).into()).into_response()
     }
 }
 

@@ -152,7 +152,8 @@ impl Server {
         wait: Wait,
         seen: tribune_state::LogIndex,
     ) -> Result<Arc<SharedAnswer>, ClusterError> {
-        let mut parking = self.parked.park(query.clone(), read.visible.clone(), wait.index);
+        let parking = self.parked.park(query.clone(), read.visible.clone(), wait.index);
+        let mut parking = parking.ok_or(ClusterError::TooManyWait)?;
         let view = self.shared.view.load_full();
         if view.at() > seen {
             let answer = view.answer(&query, &read.visible);

@@ -1,6 +1,7 @@
 //! Request bodies, read with a bound on bytes and on time. It does not decode them.
 //! Invariant: no more than the limit and one chunk is ever held, however the body is sent.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -8,6 +9,8 @@ use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
+
+use super::room::{Room, Share};
 
 /// How long a client may be silent within a body; slower ones hold memory for nothing.
 pub const BODY_SILENCE_MAX: Duration = Duration::from_secs(10);
@@ -18,6 +21,16 @@ pub const BODY_TIME_MAX: Duration = Duration::from_secs(100);
 /// How long what is left of a refused body is read and thrown away. A connection that is closed
 /// with bytes unread is reset, and the client would never see why.
 pub const LINGER_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// How long a body may be for free; longer ones share [`BODIES_BYTES_MAX`].
+pub const BODY_BYTES_FREE: usize = 16 << 10;
+
+/// The bytes of all long bodies held at a time, from their first byte until what they ask for is
+/// in the log: 64 of the largest usual size.
+pub const BODIES_BYTES_MAX: usize = 32 << 20;
+
+/// How long a body waits for its part of that.
+pub const BODY_ROOM_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// A body that may still be on its way.
 #[derive(Debug)]
@@ -35,6 +48,20 @@ pub struct IncomingBody {
     pub expects_continue: bool,
     /// Owns the tasks that read refused bodies to their end.
     pub lingering: TaskTracker,
+    /// What long bodies share.
+    pub room: Arc<Room>,
+}
+
+/// A body with its part of the room.
+struct Held {
+    bytes: BytesMut,
+    _share: Share,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// Why a body was not read to its end.
@@ -43,6 +70,8 @@ pub enum BodyError {
     /// Its length, or what was read of it when the limit was passed.
     TooLarge(usize),
     TooSlow,
+    /// Too many other long bodies are held.
+    NoRoom,
     Broken,
 }
 
@@ -86,11 +115,12 @@ impl IncomingBody {
             return Ok(Bytes::new());
         }
         let deadline = Instant::now() + BODY_TIME_MAX;
+        let mut share = None;
         let mut read = BytesMut::new();
         loop {
             let next = timeout_at(deadline, timeout(BODY_SILENCE_MAX, self.body.frame())).await;
             let Ok(Ok(next)) = next else { return Err(BodyError::TooSlow) };
-            let Some(frame) = next else { return Ok(read.freeze()) };
+            let Some(frame) = next else { return Ok(held(read, share)) };
             let frame = frame.map_err(|_| BodyError::Broken)?;
             let Ok(chunk) = frame.into_data() else { continue };
             let bytes = read.len() + chunk.len();
@@ -98,7 +128,13 @@ impl IncomingBody {
                 self.linger();
                 return Err(BodyError::TooLarge(bytes));
             }
-            if read.is_empty() && self.body.is_end_stream() {
+            if bytes > BODY_BYTES_FREE {
+                let share = share.get_or_insert_with(|| self.room.share());
+                if !share.grow_to_within(bytes, BODY_ROOM_TIME_MAX).await {
+                    self.linger();
+                    return Err(BodyError::NoRoom);
+                }
+            } else if read.is_empty() && self.body.is_end_stream() {
                 return Ok(chunk);
             }
             read.extend_from_slice(&chunk);
@@ -113,6 +149,14 @@ impl IncomingBody {
             // Whoever still sends by then does not listen.
             let _ = timeout(LINGER_TIME_MAX, rest).await;
         });
+    }
+}
+
+/// What was read, with its part of the room until nobody holds it any more.
+fn held(bytes: BytesMut, share: Option<Share>) -> Bytes {
+    match share {
+        None => bytes.freeze(),
+        Some(share) => Bytes::from_owner(Held { bytes, _share: share }),
     }
 }
 

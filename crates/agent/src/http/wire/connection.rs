@@ -1,71 +1,157 @@
-//! One connection's bytes, watched for a request head that does not arrive whole. hyper's own
-//! time-out also ends idle connections, which clients keep for minutes; this one does not.
-//! Invariant: a connection that sends nothing costs a task and a socket, no buffer.
+//! One connection's bytes on their way to and from hyper, and what they say of the client: that it
+//! does not finish a head, does not read its answer, or rests. hyper's own time-out would also end
+//! connections that rest, which clients keep for minutes, and knows nothing of slow readers.
+//! Invariant: hyper is never given more than `READ_BYTES_MAX` at once.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::Notify;
 
-/// Where a connection is in its requests.
-#[derive(Debug, Default)]
-pub struct Phase {
-    /// A request is being answered, or its body read.
-    busy: AtomicBool,
-    /// Some of a head has arrived.
-    head_begun: AtomicBool,
-    changed: Notify,
+use super::position::{Framing, Position};
+use super::room::{Room, Share};
+
+/// How much is read at once: hyper's buffer grows with what it is given, up to a whole head's
+/// limit, and a fast sender of bodies would have it grow for nothing.
+pub const READ_BYTES_MAX: usize = 64 << 10;
+
+/// How long a head may be for free; longer ones share [`HEADS_BYTES_MAX`].
+pub const HEAD_BYTES_FREE: usize = 16 << 10;
+
+/// The bytes of all long heads that are not yet whole, over all connections of one listener.
+pub const HEADS_BYTES_MAX: usize = 16 << 20;
+
+/// What a connection waits for, and for which one in turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// Our own answer.
+    Answer,
+    /// The next request; nothing of it has come.
+    Request(u64),
+    /// The rest of a head, or of a body that nobody wanted.
+    Rest(u64),
+    /// The client to read an answer.
+    Reader(u64),
+    /// Nothing: the head is too long while other long ones are under way.
+    Room,
 }
 
-impl Phase {
-    /// A whole head has arrived.
-    pub fn request_begins(&self) {
-        self.busy.store(true, Ordering::Relaxed);
-        self.head_begun.store(false, Ordering::Relaxed);
-        self.changed.notify_one();
+/// What is known of a connection; shared by its stream, its requests and its watch.
+#[derive(Debug)]
+pub struct Progress(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    position: Position,
+    /// A request is being answered, or its body read.
+    busy: bool,
+    /// The socket takes no more bytes for now.
+    write_stuck: bool,
+    written_bytes: u64,
+    requests: u64,
+    heads: Arc<Room>,
+    /// What this connection's head has of the room for long ones.
+    share: Option<Share>,
+    no_room: bool,
+}
+
+impl Progress {
+    pub fn new(heads: Arc<Room>) -> Progress {
+        Progress(Mutex::new(State {
+            position: Position::default(),
+            busy: false,
+            write_stuck: false,
+            written_bytes: 0,
+            requests: 0,
+            heads,
+            share: None,
+            no_room: false,
+        }))
+    }
+
+    /// A whole head has been understood, and is answered from now on.
+    pub fn request_begins(&self, framing: Framing) {
+        let mut state = self.lock();
+        state.busy = true;
+        state.requests += 1;
+        state.share = None;
+        state.position.understood(framing);
     }
 
     /// The answer is ready to be sent.
     pub fn request_ends(&self) {
-        self.busy.store(false, Ordering::Relaxed);
+        self.lock().busy = false;
     }
 
-    fn bytes_arrived(&self) {
-        if !self.busy.load(Ordering::Relaxed) && !self.head_begun.swap(true, Ordering::Relaxed) {
-            self.changed.notify_one();
+    pub fn waiting(&self) -> Waiting {
+        let state = self.lock();
+        if state.no_room {
+            Waiting::Room
+        } else if state.busy {
+            Waiting::Answer
+        } else if state.write_stuck {
+            Waiting::Reader(state.requests)
+        } else if state.position.unfinished() {
+            Waiting::Rest(state.requests)
+        } else {
+            Waiting::Request(state.requests)
         }
     }
 
-    /// Returns when a head has begun and is not whole after `head_time_max`; otherwise never.
-    pub async fn head_overdue(&self, head_time_max: Duration) {
-        loop {
-            self.changed.notified().await;
-            if !self.head_begun.load(Ordering::Relaxed) {
-                continue;
-            }
-            let whole = tokio::time::timeout(head_time_max, self.changed.notified()).await;
-            if whole.is_err() && self.head_begun.load(Ordering::Relaxed) {
-                return;
-            }
+    /// How many bytes the client took in all.
+    pub fn written_bytes(&self) -> u64 {
+        self.lock().written_bytes
+    }
+
+    pub(super) fn came(&self, bytes: &[u8]) {
+        let mut state = self.lock();
+        let busy = state.busy;
+        state.position.came(bytes, busy);
+        let long = state.position.head_bytes();
+        if long > HEAD_BYTES_FREE && !busy {
+            let State { heads, share, .. } = &mut *state;
+            let grown = share.get_or_insert_with(|| heads.share()).grow_to(long);
+            state.no_room |= !grown;
         }
+    }
+
+    pub(super) fn wrote(&self, polled: &Poll<io::Result<usize>>) {
+        let mut state = self.lock();
+        match polled {
+            Poll::Ready(Ok(bytes)) => {
+                state.write_stuck = false;
+                state.written_bytes += *bytes as u64;
+            }
+            Poll::Ready(Err(_)) => state.write_stuck = false,
+            Poll::Pending => state.write_stuck = true,
+        }
+    }
+
+    fn flushed(&self, ready: bool) {
+        self.lock().write_stuck = !ready;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A stream that tells its [`Phase`] when bytes arrive.
+/// A stream that tells its [`Progress`] of every byte.
 #[derive(Debug)]
 pub struct Watched<S> {
     stream: S,
-    phase: Arc<Phase>,
+    progress: Arc<Progress>,
 }
 
 impl<S> Watched<S> {
-    pub fn new(stream: S, phase: Arc<Phase>) -> Self {
-        Watched { stream, phase }
+    pub fn new(stream: S, progress: Arc<Progress>) -> Self {
+        Watched { stream, progress }
+    }
+
+    pub fn into_inner(self) -> S {
+        self.stream
     }
 }
 
@@ -76,9 +162,18 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if polled.is_ready() && buffer.filled().len() > before {
-            self.phase.bytes_arrived();
+        let polled = if buffer.remaining() <= READ_BYTES_MAX {
+            Pin::new(&mut self.stream).poll_read(context, buffer)
+        } else {
+            let mut part = ReadBuf::new(buffer.initialize_unfilled_to(READ_BYTES_MAX));
+            let polled = Pin::new(&mut self.stream).poll_read(context, &mut part);
+            let bytes = part.filled().len();
+            buffer.advance(bytes);
+            polled
+        };
+        let came = buffer.filled().get(before..).unwrap_or_default();
+        if polled.is_ready() && !came.is_empty() {
+            self.progress.came(came);
         }
         polled
     }
@@ -90,11 +185,15 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.progress.wrote(&polled);
+        polled
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let polled = Pin::new(&mut self.stream).poll_flush(context);
+        self.progress.flushed(polled.is_ready());
+        polled
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -110,39 +209,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LIMIT: Duration = Duration::from_secs(5);
-
-    #[tokio::test(start_paused = true)]
-    async fn an_idle_connection_is_never_overdue() {
-        let phase = Phase::default();
-        let waited = tokio::time::timeout(Duration::from_secs(3600), phase.head_overdue(LIMIT));
-        assert!(waited.await.is_err());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_head_that_stays_incomplete_is_overdue() {
-        let phase = Phase::default();
-        phase.bytes_arrived();
-        let start = tokio::time::Instant::now();
-        phase.head_overdue(LIMIT).await;
-        assert_eq!(start.elapsed(), LIMIT);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_request_in_work_is_not_overdue_and_its_body_is_no_head() {
-        let phase = Phase::default();
-        phase.bytes_arrived();
-        phase.request_begins();
-        phase.bytes_arrived();
-        let waited = tokio::time::timeout(Duration::from_secs(60), phase.head_overdue(LIMIT));
-        assert!(waited.await.is_err());
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.progress.wrote(&polled);
+        polled
     }
 }

@@ -3,10 +3,14 @@
 //! Invariant: any bytes a client sends end in an answer or a closed connection, within limits.
 
 pub mod body;
-mod connection;
+mod clients;
+pub mod connection;
 pub mod mux;
 pub mod params;
+pub mod patience;
+mod position;
 pub mod reply;
-mod server;
+pub mod room;
+pub mod server;
 
 pub use server::{Server, ServerLimits, Service};

@@ -12,10 +12,18 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 use tribune_api::json::{Layout, to_json};
 
+use super::room::{Room, Share};
+
 /// Bodies below this are sent as they are.
 ///
 /// Source: consul-surface B.9.
 pub const GZIP_BYTES_MIN: usize = 1400;
+
+/// How long an answer may be for free; longer ones share [`ANSWERS_BYTES_MAX`].
+pub const ANSWER_BYTES_FREE: usize = 64 << 10;
+
+/// The bytes of all long answers that their clients have not read yet.
+pub const ANSWERS_BYTES_MAX: usize = 256 << 20;
 
 pub const TYPE_JSON: HeaderValue = HeaderValue::from_static("application/json");
 pub const TYPE_JSON_UTF8: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
@@ -90,11 +98,37 @@ impl Reply {
         self
     }
 
+    /// The answer with its part of the room for long ones; nothing if there is no room. What many
+    /// share is held once for all of them and counts for none.
+    pub fn within(mut self, room: &Room) -> Option<Reply> {
+        if self.body.len() <= ANSWER_BYTES_FREE || !self.body.is_unique() {
+            return Some(self);
+        }
+        let mut share = room.share();
+        if !share.grow_to(self.body.len()) {
+            return None;
+        }
+        self.body = Bytes::from_owner(Held { body: self.body, _share: share });
+        Some(self)
+    }
+
     pub fn into_response(self) -> Response<Full<Bytes>> {
         let mut response = Response::new(Full::new(self.body));
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
         response
+    }
+}
+
+/// A body with its part of the room.
+struct Held {
+    body: Bytes,
+    _share: Share,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
     }
 }
 
@@ -135,6 +169,18 @@ mod tests {
         let mut unpacked = String::new();
         flate2::read::GzDecoder::new(&*large.body).read_to_string(&mut unpacked).unwrap();
         assert_eq!(unpacked, text);
+    }
+
+    #[test]
+    fn long_answers_wait_for_their_readers_within_a_limit() {
+        let room = Room::new(ANSWER_BYTES_FREE * 3);
+        let long = || Reply::text(StatusCode::OK, "a".repeat(ANSWER_BYTES_FREE * 2)).within(&room);
+        let first = long().unwrap();
+        assert!(long().is_none());
+        let short = Reply::text(StatusCode::OK, "a".repeat(ANSWER_BYTES_FREE));
+        assert!(short.within(&room).is_some());
+        drop(first);
+        assert!(long().is_some());
     }
 
     #[test]

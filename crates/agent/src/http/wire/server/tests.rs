@@ -1,0 +1,184 @@
+//! Connections as clients see them: over real sockets where they are counted, over pipes in memory
+//! with a clock that jumps where they are timed.
+
+use tokio::io::DuplexStream;
+use tokio::time::Instant;
+
+use super::super::patience::{REST_TIME_MAX, WRITE_STALL_MAX};
+use super::*;
+
+struct Echo;
+
+impl Service for Echo {
+    async fn serve(
+        self: Arc<Self>,
+        _client: IpAddr,
+        request: Request<Incoming>,
+    ) -> Response<Full<Bytes>> {
+        let path = request.uri().path();
+        if let Some(bytes) = path.strip_prefix("/bytes/") {
+            return Response::new(Full::new(Bytes::from(vec![b'x'; bytes.parse().unwrap()])));
+        }
+        if path == "/park" {
+            std::future::pending::<()>().await;
+        }
+        Response::new(Full::new(Bytes::from(path.to_owned())))
+    }
+}
+
+async fn started(limits: ServerLimits) -> (std::net::SocketAddr, CancellationToken) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let shutdown = CancellationToken::new();
+    tokio::spawn(Server::new(Arc::new(Echo), limits, shutdown.clone()).run(listener));
+    (address, shutdown)
+}
+
+async fn answer(stream: &mut TcpStream, request: &str) -> String {
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut buffer = vec![0; 4096];
+    let read = tokio::time::timeout(Duration::from_secs(5), stream.read(&mut buffer));
+    let bytes = read.await.unwrap().unwrap();
+    String::from_utf8_lossy(&buffer[..bytes]).into_owned()
+}
+
+#[tokio::test]
+async fn a_connection_is_kept_for_further_requests() {
+    let (address, shutdown) = started(ServerLimits::default()).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    for path in ["/a", "/b"] {
+        let text = answer(&mut stream, &format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
+        assert!(text.starts_with("HTTP/1.1 200") && text.ends_with(path), "{text}");
+    }
+    shutdown.cancel();
+}
+
+#[tokio::test]
+async fn one_connection_too_many_is_told_429_until_another_closes() {
+    let limits = ServerLimits { connections_per_client_max: 1, ..ServerLimits::default() };
+    let (address, shutdown) = started(limits).await;
+    let request = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut first = TcpStream::connect(address).await.unwrap();
+    assert!(answer(&mut first, request).await.starts_with("HTTP/1.1 200"));
+    let mut second = TcpStream::connect(address).await.unwrap();
+    assert!(answer(&mut second, "").await.starts_with("HTTP/1.1 429"));
+    drop(first);
+    let freed = async {
+        loop {
+            let mut next = TcpStream::connect(address).await.unwrap();
+            if answer(&mut next, request).await.starts_with("HTTP/1.1 200") {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), freed).await.unwrap();
+    shutdown.cancel();
+}
+
+#[tokio::test]
+async fn a_head_past_the_limit_is_refused() {
+    let limits = ServerLimits { header_bytes_max: 8192, ..ServerLimits::default() };
+    let (address, shutdown) = started(limits).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let long = "x".repeat(9000);
+    let request = format!("GET /a HTTP/1.1\r\nHost: x\r\nLong: {long}\r\n\r\n");
+    assert!(answer(&mut stream, &request).await.starts_with("HTTP/1.1 431"));
+    shutdown.cancel();
+}
+
+#[tokio::test]
+async fn shutting_down_ends_idle_connections() {
+    let (address, shutdown) = started(ServerLimits::default()).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    answer(&mut stream, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    shutdown.cancel();
+    assert_eq!(answer(&mut stream, "").await, "");
+}
+
+impl Stream for DuplexStream {
+    async fn bytes_came(&self) -> bool {
+        true
+    }
+}
+
+/// A connection in memory, which holds so many bytes each way.
+fn piped(bytes: usize) -> (DuplexStream, tokio::task::JoinHandle<()>) {
+    let (near, far) = tokio::io::duplex(bytes);
+    let server = Server::new(Arc::new(Echo), ServerLimits::default(), CancellationToken::new());
+    let connections = server.connections;
+    let client = IpAddr::from([127, 0, 0, 1]);
+    (near, tokio::spawn(async move { connections.keep(far, client).await }))
+}
+
+async fn rest_of(stream: &mut DuplexStream) -> String {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.unwrap();
+    String::from_utf8(bytes).unwrap()
+}
+
+const GET: &str = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
+
+#[tokio::test(start_paused = true)]
+async fn a_part_of_a_head_is_timed_whatever_came_before_it() {
+    for before in ["", GET, "PUT /b HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nok"] {
+        let (mut stream, _ended) = piped(4096);
+        stream.write_all(format!("{before}GET /next HTTP").as_bytes()).await.unwrap();
+        let start = Instant::now();
+        let text = rest_of(&mut stream).await;
+        assert_eq!(start.elapsed(), HEAD_TIME_MAX, "{before}");
+        assert_eq!(text.matches("HTTP/1.1 200").count(), usize::from(!before.is_empty()));
+        assert!(text.contains("HTTP/1.1 408 Request Timeout"), "{text}");
+        assert!(text.ends_with("within 10 seconds of its first byte\n"), "{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_rests_goes_on_without_its_buffers() {
+    let (mut stream, ended) = piped(4096);
+    for _ in 0..3 {
+        stream.write_all(GET.as_bytes()).await.unwrap();
+        let mut buffer = vec![0; 4096];
+        let bytes = stream.read(&mut buffer).await.unwrap();
+        assert!(buffer[..bytes].starts_with(b"HTTP/1.1 200"));
+        tokio::time::advance(REST_TIME_MAX * 3).await;
+    }
+    drop(stream);
+    ended.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_its_answer_is_ended() {
+    let (mut stream, ended) = piped(1024);
+    stream.write_all(b"GET /bytes/1000000 HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let start = Instant::now();
+    ended.await.unwrap();
+    assert_eq!(start.elapsed(), WRITE_STALL_MAX);
+    assert_eq!(rest_of(&mut stream).await.len(), 1024);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_slowly_gets_its_answer() {
+    let (mut stream, _ended) = piped(1 << 16);
+    stream.write_all(b"GET /bytes/1000000 HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let (mut bytes, mut buffer) = (0, vec![0; 1 << 16]);
+    while bytes < 1_000_000 {
+        tokio::time::advance(WRITE_STALL_MAX / 2).await;
+        let read = stream.read(&mut buffer).await.unwrap();
+        assert!(read > 0, "ended after {bytes} bytes");
+        bytes += read;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_pipelined_behind_a_parked_request_is_not_read() {
+    let (mut stream, _ended) = piped(1024);
+    stream.write_all(b"GET /park HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let flood = async {
+        let mut sent = 0;
+        while let Ok(()) = stream.write_all(GET.as_bytes()).await {
+            sent += GET.len();
+            assert!(sent < 256 << 10, "the server reads on and on");
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(60), flood).await.is_err());
+}
