@@ -1,8 +1,10 @@
 //! The project's chores behind `cargo xtask`: one subcommand each, run from anywhere inside.
 //! Not shipped. `verify` never writes to the tree; only `fix` and the `--update` flags do.
 
+mod article;
 mod compat;
 mod conformance;
+mod isolate;
 mod steps;
 mod tidy;
 mod workspace;
@@ -34,6 +36,8 @@ enum Chore {
     Compat(compat::Options),
     /// Run the official Go client's tests against the program
     Conformance(conformance::Options),
+    /// Run the example programs and measure what they promise
+    Article(article::Options),
     /// Run the seeded simulation
     Sim {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -54,6 +58,7 @@ fn main() -> ExitCode {
         Chore::Tidy => tidy::run(),
         Chore::Compat(options) => compat::run(&options),
         Chore::Conformance(options) => conformance::run(&options),
+        Chore::Article(options) => article::run(&options),
         Chore::Sim { args } => steps::sim(&args),
         Chore::Bench { args } => steps::bench(&args),
     };

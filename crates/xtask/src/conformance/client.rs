@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 
 use super::fixtures;
 use super::list::Package;
-use crate::workspace;
+use crate::{isolate, workspace};
 
 /// Where the compiled tests lie and what they need around them.
 pub struct Client {
@@ -43,7 +43,7 @@ impl Client {
         if let Some(program) = program {
             std::os::unix::fs::symlink(program, bin.join("consul"))?;
         }
-        let client = Self { folder, bin, isolated: can_isolate() };
+        let client = Self { folder, bin, isolated: isolate::possible() };
         client.fetch()?;
         for package in Package::ALL {
             client.compile(package)?;
@@ -90,19 +90,8 @@ impl Client {
     /// The test program under a shell that raises the limit of open files and, where that is
     /// allowed, in a network and a process namespace of its own with loopback up.
     fn shell(&self, arguments: &[String]) -> Command {
-        let files = format!("ulimit -n {OPEN_FILES} 2>/dev/null || true; ");
-        let mut command = if self.isolated {
-            let mut unshare = Command::new("unshare");
-            unshare.args(ISOLATION).args(["sh", "-c"]);
-            unshare.arg(format!("{files}ip link set lo up; \"$@\""));
-            unshare
-        } else {
-            let mut shell = Command::new("sh");
-            shell.arg("-c").arg(format!("{files}exec \"$@\""));
-            shell
-        };
-        command.arg("sh").args(arguments);
-        command
+        let files = format!("ulimit -n {OPEN_FILES} 2>/dev/null || true;");
+        isolate::shell(self.isolated, &files, arguments)
     }
 
     /// A scratch module that requires the client, and a copy of the client beside which the
@@ -177,13 +166,6 @@ fn verdicts(printed: &str) -> BTreeMap<String, Verdict> {
     verdicts
 }
 
-/// Whether this user may make namespaces; root may, in most places.
-fn can_isolate() -> bool {
-    let mut probe = Command::new("unshare");
-    probe.args(ISOLATION).args(["ip", "link", "set", "lo", "up"]);
-    workspace::output(&mut probe).is_ok()
-}
-
 fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from).with_context(|| from.display().to_string())? {
@@ -200,8 +182,6 @@ fn copy_folder(from: &Path, to: &Path) -> Result<()> {
 }
 
 const MODULE_VERSION: &str = "v1.33.0";
-/// Network and processes apart; what is left running ends with the first process.
-const ISOLATION: &[&str] = &["--net", "--pid", "--fork", "--kill-child", "--mount-proc"];
 /// The client's helper wants 1500.
 const OPEN_FILES: u32 = 4096;
 /// All 251 tests take four minutes on two cores.

@@ -50,6 +50,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     println!("registered {} on port {port}", service.id);
 
     let listener = TcpListener::bind(("0.0.0.0", port)).await?;
+    println!("listening on {}", listener.local_addr()?);
     tokio::select! {
         served = tribune_examples::serve(listener, || "hello from my-service\n".to_string()) => {
             served?;
