@@ -2,6 +2,9 @@
 //! Every input key of a definition is known here, used or not; no rule of checks lives here.
 //! Invariant: fields stand in the order Consul prints them.
 
+pub mod host;
+pub mod metrics;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
