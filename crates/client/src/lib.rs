@@ -15,6 +15,7 @@ pub mod event;
 pub mod health;
 pub mod kv;
 pub mod lock;
+pub mod plan;
 pub mod session;
 pub mod status;
 pub mod txn;
