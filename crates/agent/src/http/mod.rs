@@ -29,7 +29,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONTENT_TYPE, EXPECT, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use hyper::{Method, Request, Response, StatusCode};
@@ -49,13 +48,16 @@ use self::routes::{ROUTES, Route};
 use self::wire::body::{BODIES_BYTES_MAX, IncomingBody, RequestBody};
 use self::wire::mux::{Matched, Mux};
 use self::wire::params::{Params, decode_percent};
-use self::wire::reply::{ANSWERS_BYTES_MAX, TYPE_HTML, TYPE_JSON_UTF8, accepts_gzip};
+use self::wire::reply::{
+    ANSWERS_BYTES_MAX, ReplyBody, TYPE_HTML, TYPE_JSON_UTF8, accepts_gzip,
+};
 
 pub use self::wire::reply::Reply;
 use self::wire::room::Room;
 
 pub use self::config::{AgentInfo, HttpConfig, Network};
 pub use self::event::EventRing;
+pub use self::wire::listen::{Listener, Tls};
 pub use self::wire::{Server, ServerLimits};
 
 /// What every handler works with.
@@ -229,7 +231,7 @@ impl wire::Service for Api {
         self: Arc<Self>,
         client: IpAddr,
         request: Request<Incoming>,
-    ) -> Response<Full<Bytes>> {
+    ) -> Response<ReplyBody> {
         let (head, body) = request.into_parts();
         let query = head.uri.query().unwrap_or_default();
         let body = RequestBody::Incoming(IncomingBody {

@@ -72,17 +72,14 @@ impl Progress {
     }
 
     /// A whole head has been understood, and is answered from now on.
-    pub fn request_begins(&self, framing: Framing) {
+    pub fn request_begins(self: &Arc<Self>, framing: Framing) -> Answering {
         let mut state = self.lock();
         state.busy = true;
         state.requests += 1;
         state.share = None;
         state.position.understood(framing);
-    }
-
-    /// The answer is ready to be sent.
-    pub fn request_ends(&self) {
-        self.lock().busy = false;
+        drop(state);
+        Answering(self.clone())
     }
 
     pub fn waiting(&self) -> Waiting {
@@ -135,6 +132,16 @@ impl Progress {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request is being answered, for as long as this lives.
+#[derive(Debug)]
+pub struct Answering(Arc<Progress>);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.lock().busy = false;
     }
 }
 

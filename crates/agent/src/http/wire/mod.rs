@@ -5,6 +5,7 @@
 pub mod body;
 mod clients;
 pub mod connection;
+pub mod listen;
 pub mod mux;
 pub mod params;
 pub mod patience;

@@ -150,7 +150,7 @@ mod tests {
     async fn a_request_in_work_is_never_overdue() {
         let (progress, mut patience) = watched();
         progress.came(GET);
-        progress.request_begins(Framing::Length(0));
+        let _answering = progress.request_begins(Framing::Length(0));
         assert_eq!(overdue(&mut patience).await, None);
     }
 
@@ -158,8 +158,7 @@ mod tests {
     async fn a_client_that_rests_only_rests() {
         let (progress, mut patience) = watched();
         progress.came(GET);
-        progress.request_begins(Framing::Length(0));
-        progress.request_ends();
+        drop(progress.request_begins(Framing::Length(0)));
         assert_eq!(overdue(&mut patience).await, Some((Overdue::Rests, REST_TIME_MAX)));
     }
 
@@ -168,8 +167,7 @@ mod tests {
         let (progress, mut patience) = watched();
         for _ in 0..3 {
             progress.came(GET);
-            progress.request_begins(Framing::Length(0));
-            progress.request_ends();
+            drop(progress.request_begins(Framing::Length(0)));
             look(&mut patience);
             tokio::time::advance(Duration::from_secs(3)).await;
         }
@@ -192,11 +190,11 @@ mod tests {
     async fn a_part_of_a_head_behind_a_request_is_timed_once_that_is_answered() {
         let (progress, mut patience) = watched();
         progress.came(&[GET, b"GET /"].concat());
-        progress.request_begins(Framing::Length(0));
+        let answering = progress.request_begins(Framing::Length(0));
         look(&mut patience);
         tokio::time::advance(Duration::from_secs(60)).await;
         look(&mut patience);
-        progress.request_ends();
+        drop(answering);
         assert_eq!(overdue(&mut patience).await, Some((Overdue::Head, HEAD_TIME_MAX)));
     }
 

@@ -1,17 +1,23 @@
-//! Answers: status, headers and a body that is whole before it is sent. No status is chosen here.
+//! Answers: status, headers and a body, whole or a stream. No status is chosen here.
 //! Invariant: a body has one Content-Type; compressing changes neither it nor the status.
 
+use std::convert::Infallible;
 use std::io::Write;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http_body_util::Full;
+use hyper::body::{Body, Frame, SizeHint};
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, VARY};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
+use tokio::sync::mpsc;
 use tribune_api::json::{Layout, to_json};
 
+use super::connection::Answering;
 use super::room::{Room, Share};
 
 /// Bodies below this are sent as they are.
@@ -32,11 +38,80 @@ pub const TYPE_TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset
 pub const TYPE_PLAIN: HeaderValue = HeaderValue::from_static("text/plain");
 pub const TYPE_HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Reply {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
+    /// The body in place of the other, for as long as its sender lives.
+    pub stream: Option<mpsc::Receiver<Bytes>>,
+}
+
+/// A body on its way to a client.
+#[derive(Debug)]
+pub enum ReplyBody {
+    Whole(Full<Bytes>),
+    Stream(Streaming),
+}
+
+/// A body in parts. It ends when its sender is dropped; a client that goes away drops this.
+#[derive(Debug)]
+pub struct Streaming {
+    parts: mpsc::Receiver<Bytes>,
+    /// Keeps the connection from resting.
+    answering: Option<Answering>,
+}
+
+impl ReplyBody {
+    /// The same; a stream counts as an answer under way until it ends.
+    #[must_use]
+    pub fn keeping(mut self, answering: Answering) -> ReplyBody {
+        if let ReplyBody::Stream(stream) = &mut self {
+            stream.answering = Some(answering);
+        }
+        self
+    }
+}
+
+impl From<Bytes> for ReplyBody {
+    fn from(body: Bytes) -> Self {
+        ReplyBody::Whole(Full::new(body))
+    }
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.get_mut() {
+            ReplyBody::Whole(body) => Pin::new(body).poll_frame(context),
+            ReplyBody::Stream(stream) => {
+                let polled = stream.parts.poll_recv(context);
+                if let Poll::Ready(None) = polled {
+                    stream.answering = None;
+                }
+                polled.map(|part| part.map(|part| Ok(Frame::data(part))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            ReplyBody::Whole(body) => body.is_end_stream(),
+            ReplyBody::Stream(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            ReplyBody::Whole(body) => body.size_hint(),
+            ReplyBody::Stream(_) => SizeHint::default(),
+        }
+    }
 }
 
 impl Reply {
@@ -53,7 +128,14 @@ impl Reply {
     }
 
     pub fn bytes(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Reply {
-        Reply { status, headers: HeaderMap::from_iter([(CONTENT_TYPE, content_type)]), body }
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, content_type)]);
+        Reply { status, headers, body, stream: None }
+    }
+
+    /// Success whose body comes in parts, for as long as there are any. It is not compressed.
+    pub fn streaming(content_type: HeaderValue, parts: mpsc::Receiver<Bytes>) -> Reply {
+        let reply = Reply::bytes(StatusCode::OK, content_type, Bytes::new());
+        Reply { stream: Some(parts), ..reply }
     }
 
     pub fn text(status: StatusCode, text: impl Into<String>) -> Reply {
@@ -112,8 +194,12 @@ impl Reply {
         Some(self)
     }
 
-    pub fn into_response(self) -> Response<Full<Bytes>> {
-        let mut response = Response::new(Full::new(self.body));
+    pub fn into_response(self) -> Response<ReplyBody> {
+        let body = match self.stream {
+            None => ReplyBody::from(self.body),
+            Some(parts) => ReplyBody::Stream(Streaming { parts, answering: None }),
+        };
+        let mut response = Response::new(body);
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
         response

@@ -9,15 +9,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -25,8 +22,10 @@ use tracing::{debug, warn};
 
 use super::clients::{Clients, NoPlace};
 use super::connection::{HEADS_BYTES_MAX, Progress, Watched};
+use super::listen::{Accepted, Listener, Socket};
 use super::patience::{HEAD_TIME_MAX, Overdue, Patience};
 use super::position::Framing;
+use super::reply::ReplyBody;
 use super::room::Room;
 
 /// How long requests in work may go on once the server is told to stop.
@@ -76,19 +75,13 @@ pub trait Service: Send + Sync + 'static {
         self: Arc<Self>,
         client: IpAddr,
         request: Request<Incoming>,
-    ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
+    ) -> impl Future<Output = Response<ReplyBody>> + Send;
 }
 
 /// What a connection runs over.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {
     /// Resolves once bytes came, without a buffer for them; false if there will be none.
     fn bytes_came(&self) -> impl Future<Output = bool> + Send;
-}
-
-impl Stream for TcpStream {
-    async fn bytes_came(&self) -> bool {
-        self.readable().await.is_ok()
-    }
 }
 
 pub struct Server<S> {
@@ -112,7 +105,8 @@ impl<S: Service> Server<S> {
     }
 
     /// Serves `listener` until the shutdown token is cancelled.
-    pub async fn run(self, listener: TcpListener) {
+    pub async fn run(self, listener: impl Into<Listener>) {
+        let listener = listener.into();
         let mut tasks = JoinSet::new();
         loop {
             tokio::select! {
@@ -120,8 +114,7 @@ impl<S: Service> Server<S> {
                 Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
                 accepted = listener.accept() => match accepted {
                     Ok((stream, client)) => {
-                        let _ = stream.set_nodelay(true);
-                        tasks.spawn(self.connection(stream, client.ip()));
+                        tasks.spawn(self.connection(stream, client));
                     }
                     Err(error) => {
                         warn!(%error, "cannot accept a connection");
@@ -139,7 +132,7 @@ impl<S: Service> Server<S> {
 
     fn connection(
         &self,
-        stream: impl Stream,
+        accepted: Accepted,
         client: IpAddr,
     ) -> impl Future<Output = ()> + Send + 'static {
         let limits = &self.connections.limits;
@@ -148,9 +141,13 @@ impl<S: Service> Server<S> {
         let connections = self.connections.clone();
         async move {
             match slot {
-                Ok(_slot) => connections.keep(stream, client).await,
-                Err(NoPlace::Client) => refuse(stream, TOO_MANY_CONNECTIONS).await,
-                Err(NoPlace::All) => refuse(stream, TOO_MANY_IN_ALL).await,
+                Ok(_slot) => {
+                    if let Some(socket) = connections.open(accepted).await {
+                        connections.keep(socket, client).await;
+                    }
+                }
+                Err(NoPlace::Client) => refuse_early(accepted, TOO_MANY_CONNECTIONS).await,
+                Err(NoPlace::All) => refuse_early(accepted, TOO_MANY_IN_ALL).await,
             }
         }
     }
@@ -169,6 +166,14 @@ impl<S> Clone for Connections<S> {
 }
 
 impl<S: Service> Connections<S> {
+    /// The connection as a stream of requests; nothing if the client does not get so far.
+    async fn open(&self, accepted: Accepted) -> Option<Socket> {
+        tokio::select! {
+            opened = accepted.open(IDLE_TIME_MAX) => opened,
+            () = self.shutdown.cancelled() => None,
+        }
+    }
+
     /// Serves a connection for as long as it is used.
     async fn keep(&self, mut stream: impl Stream, client: IpAddr) {
         loop {
@@ -195,10 +200,9 @@ impl<S: Service> Connections<S> {
         let handler = service_fn(move |request: Request<Incoming>| {
             let (service, progress) = (service.clone(), in_request.clone());
             async move {
-                progress.request_begins(framing(&request));
+                let answering = progress.request_begins(framing(&request));
                 let response = service.serve(client, request).await;
-                progress.request_ends();
-                Ok::<_, Infallible>(response)
+                Ok::<_, Infallible>(response.map(|body| body.keeping(answering)))
             }
         });
         let header_bytes_max = self.limits.header_bytes_max.max(HEADER_BYTES_FLOOR);
@@ -254,6 +258,13 @@ async fn refuse(mut stream: impl Stream, answer: &str) {
     let mut unread = [0; 1024];
     let read = async { while stream.read(&mut unread).await.is_ok_and(|bytes| bytes > 0) {} };
     let _ = tokio::time::timeout(REFUSAL_TIME_MAX, read).await;
+}
+
+/// The same before anything was read; who would speak TLS could not read why, and is told nothing.
+async fn refuse_early(accepted: Accepted, answer: &str) {
+    if let Some(socket) = accepted.plain() {
+        refuse(socket, answer).await;
+    }
 }
 
 /// What a client is told that has too many connections.

@@ -1,10 +1,14 @@
 //! Connections as clients see them: over real sockets where they are counted, over pipes in memory
 //! with a clock that jumps where they are timed.
 
+use bytes::Bytes;
 use tokio::io::DuplexStream;
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::super::patience::{REST_TIME_MAX, WRITE_STALL_MAX};
+use super::super::reply::{Reply, TYPE_TEXT};
 use super::*;
 
 struct Echo;
@@ -14,16 +18,31 @@ impl Service for Echo {
         self: Arc<Self>,
         _client: IpAddr,
         request: Request<Incoming>,
-    ) -> Response<Full<Bytes>> {
+    ) -> Response<ReplyBody> {
         let path = request.uri().path();
         if let Some(bytes) = path.strip_prefix("/bytes/") {
-            return Response::new(Full::new(Bytes::from(vec![b'x'; bytes.parse().unwrap()])));
+            return Response::new(Bytes::from(vec![b'x'; bytes.parse().unwrap()]).into());
+        }
+        if path == "/stream" {
+            return stream_of(&["one ", "two ", "three"]);
         }
         if path == "/park" {
             std::future::pending::<()>().await;
         }
-        Response::new(Full::new(Bytes::from(path.to_owned())))
+        Response::new(Bytes::from(path.to_owned()).into())
     }
+}
+
+/// A body whose parts come far apart.
+fn stream_of(parts: &'static [&'static str]) -> Response<ReplyBody> {
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(async move {
+        for part in parts {
+            tokio::time::advance(REST_TIME_MAX * 3).await;
+            sender.send(Bytes::from_static(part.as_bytes())).await.unwrap();
+        }
+    });
+    Reply::streaming(TYPE_TEXT, receiver).into_response()
 }
 
 async fn started(limits: ServerLimits) -> (std::net::SocketAddr, CancellationToken) {
@@ -95,6 +114,24 @@ async fn shutting_down_ends_idle_connections() {
     assert_eq!(answer(&mut stream, "").await, "");
 }
 
+#[tokio::test]
+async fn a_unix_socket_is_served_as_a_port_is() {
+    let path = std::env::temp_dir().join(format!("tribune-wire-{}", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    let listener = UnixListener::bind(&path).unwrap();
+    let shutdown = CancellationToken::new();
+    let server = Server::new(Arc::new(Echo), ServerLimits::default(), shutdown.clone());
+    tokio::spawn(server.run(Listener::Unix(listener)));
+    let mut stream = UnixStream::connect(&path).await.unwrap();
+    let ask = "GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    stream.write_all(ask.as_bytes()).await.unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    let _ = std::fs::remove_file(&path);
+    assert!(text.starts_with("HTTP/1.1 200") && text.ends_with("/a"), "{text}");
+    shutdown.cancel();
+}
+
 impl Stream for DuplexStream {
     async fn bytes_came(&self) -> bool {
         true
@@ -144,6 +181,18 @@ async fn a_connection_that_rests_goes_on_without_its_buffers() {
     }
     drop(stream);
     ended.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_with_long_pauses_is_an_answer_under_way() {
+    let (mut stream, _ended) = piped(4096);
+    let ask = "GET /stream HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    stream.write_all(ask.as_bytes()).await.unwrap();
+    let text = rest_of(&mut stream).await;
+    assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+    for part in ["one ", "two ", "three"] {
+        assert!(text.contains(part), "{text}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,192 @@
+//! Where connections come from: a TCP port, the same under TLS, or a unix socket. What is spoken
+//! on them is server.rs's business; which certificate is shown is the owner's, who may change it.
+//! Invariant: a client that says nothing costs no buffer and no TLS state.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tracing::debug;
+
+use super::server::Stream;
+
+/// What is listened on.
+#[derive(Debug)]
+pub enum Listener {
+    Tcp(TcpListener),
+    Tls(TcpListener, Tls),
+    Unix(UnixListener),
+}
+
+/// How a listener speaks TLS. A new configuration counts for connections that come after it.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    pub config: watch::Receiver<Arc<ServerConfig>>,
+    /// How long a client has from its first byte to the end of the handshake.
+    pub handshake_time_max: Duration,
+}
+
+impl Listener {
+    /// The next connection, and whose it is. Whoever comes by a unix socket is of this machine.
+    ///
+    /// # Errors
+    /// When the system refuses, mostly for want of descriptors.
+    pub async fn accept(&self) -> io::Result<(Accepted, IpAddr)> {
+        match self {
+            Listener::Tcp(listener) => {
+                let (stream, client) = listener.accept().await?;
+                Ok((Accepted::Tcp(stream), client.ip()))
+            }
+            Listener::Tls(listener, tls) => {
+                let (stream, client) = listener.accept().await?;
+                Ok((Accepted::Tls(stream, tls.clone()), client.ip()))
+            }
+            Listener::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                Ok((Accepted::Unix(stream), Ipv4Addr::LOCALHOST.into()))
+            }
+        }
+    }
+}
+
+impl From<TcpListener> for Listener {
+    fn from(listener: TcpListener) -> Listener {
+        Listener::Tcp(listener)
+    }
+}
+
+/// A connection on which nothing was read yet.
+#[derive(Debug)]
+pub enum Accepted {
+    Tcp(TcpStream),
+    Tls(TcpStream, Tls),
+    Unix(UnixStream),
+}
+
+impl Accepted {
+    /// The stream of requests; nothing if a client that should speak TLS does not. `idle_time_max`
+    /// is how long it may be silent before its first byte.
+    pub async fn open(self, idle_time_max: Duration) -> Option<Socket> {
+        match self {
+            Accepted::Tls(stream, tls) => {
+                let came = timeout(idle_time_max, stream.readable()).await;
+                matches!(came, Ok(Ok(()))).then_some(())?;
+                handshake(stream, &tls).await
+            }
+            plain => plain.plain(),
+        }
+    }
+
+    /// The stream, if it needs no handshake.
+    pub fn plain(self) -> Option<Socket> {
+        match self {
+            Accepted::Tcp(stream) => {
+                let _ = stream.set_nodelay(true);
+                Some(Socket::Tcp(stream))
+            }
+            Accepted::Unix(stream) => Some(Socket::Unix(stream)),
+            Accepted::Tls(..) => None,
+        }
+    }
+}
+
+async fn handshake(stream: TcpStream, tls: &Tls) -> Option<Socket> {
+    let _ = stream.set_nodelay(true);
+    let acceptor = TlsAcceptor::from(tls.config.borrow().clone());
+    match timeout(tls.handshake_time_max, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => Some(Socket::Tls(Box::new(stream))),
+        Ok(Err(error)) => {
+            debug!(%error, "TLS handshake failed");
+            None
+        }
+        Err(_) => {
+            debug!("TLS handshake took too long");
+            None
+        }
+    }
+}
+
+/// A connection's bytes.
+#[derive(Debug)]
+pub enum Socket {
+    Tcp(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+    Unix(UnixStream),
+}
+
+impl Stream for Socket {
+    async fn bytes_came(&self) -> bool {
+        let ready = match self {
+            Socket::Tcp(stream) => stream.readable().await,
+            // A client rests only when all that was decrypted has been read.
+            Socket::Tls(stream) => stream.get_ref().0.readable().await,
+            Socket::Unix(stream) => stream.readable().await,
+        };
+        ready.is_ok()
+    }
+}
+
+/// The same call on whichever stream it is.
+macro_rules! on_each {
+    ($stream:expr, $method:ident($($argument:expr),*)) => {
+        match $stream.get_mut() {
+            Socket::Tcp(stream) => Pin::new(stream).$method($($argument),*),
+            Socket::Tls(stream) => Pin::new(stream).$method($($argument),*),
+            Socket::Unix(stream) => Pin::new(stream).$method($($argument),*),
+        }
+    };
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        on_each!(self, poll_read(context, buffer))
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        on_each!(self, poll_write(context, bytes))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        on_each!(self, poll_flush(context))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        on_each!(self, poll_shutdown(context))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Socket::Tcp(stream) => stream.is_write_vectored(),
+            Socket::Tls(stream) => stream.is_write_vectored(),
+            Socket::Unix(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        on_each!(self, poll_write_vectored(context, slices))
+    }
+}
