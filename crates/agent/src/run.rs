@@ -206,6 +206,7 @@ fn start_server(
         first: Some((cluster_id, ca::first_root(cluster_id)?)),
         snapshot_entries: config.raft.snapshot_threshold,
         hold: config.role.rpc_hold_timeout,
+        metrics: tribune_node::metrics::Registry::new(),
     };
     Ok(server::start(server_config, disk)?)
 }

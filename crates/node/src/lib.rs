@@ -9,6 +9,7 @@ pub mod cluster;
 pub mod disk;
 pub mod entropy;
 pub mod local;
+pub mod metrics;
 pub mod server;
 pub mod shared;
 

@@ -8,6 +8,7 @@ use crate::cluster::{
     Wait, Write,
 };
 use crate::entropy::random_u64;
+use crate::metrics::server::RequestMetrics;
 use crate::shared::SharedAnswer;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
@@ -28,8 +29,9 @@ impl Shared {
         Shared { view: ArcSwap::from_pointee(view), role: watch::Sender::new(Role::default()) }
     }
 
-    pub fn set_role(&self, role: Role) {
-        self.role.send_replace(role);
+    /// Sets the role, and gives the one before.
+    pub fn set_role(&self, role: Role) -> Role {
+        self.role.send_replace(role)
     }
 }
 
@@ -41,6 +43,7 @@ pub struct Server {
     pub(crate) parked: Parked,
     pub(crate) clock: Clock,
     pub(crate) about: Arc<About>,
+    pub(crate) metrics: RequestMetrics,
 }
 
 /// What a server says of itself.
@@ -203,7 +206,13 @@ impl Cluster for Server {
             if !self.shared.role.borrow().is_leader {
                 self.hold_for_leader().await?;
             }
-            self.send(|answer| Job::Write(command, write.source, answer)).await
+            let began = self.clock.now();
+            let sample = self.metrics.write(&command).cloned();
+            let outcome = self.send(|answer| Job::Write(command, write.source, answer)).await;
+            if let Some(sample) = sample {
+                sample.record_time(self.clock.now().saturating_sub(began));
+            }
+            outcome
         })
     }
 
@@ -212,7 +221,18 @@ impl Cluster for Server {
         query: Query,
         read: Read,
     ) -> Pending<'_, Result<Arc<SharedAnswer>, ClusterError>> {
-        Box::pin(self.ask_inner(query, read))
+        Box::pin(async move {
+            self.metrics.read_comes();
+            match query {
+                Query::Txn(_) => {
+                    let began = self.clock.now();
+                    let answer = self.ask_inner(query, read).await;
+                    self.metrics.transaction_read(self.clock.now().saturating_sub(began));
+                    answer
+                }
+                query => self.ask_inner(query, read).await,
+            }
+        })
     }
 
     fn signal(&self, signal: ClusterSignal) -> Pending<'_, Result<SignalAnswer, ClusterError>> {
@@ -221,7 +241,10 @@ impl Cluster for Server {
             if !self.shared.role.borrow().is_leader {
                 self.hold_for_leader().await?;
             }
-            match self.send(|answer| Job::Signal(Signal::SessionRenew(id), answer)).await? {
+            let began = self.clock.now();
+            let renewed = self.send(|answer| Job::Signal(Signal::SessionRenew(id), answer)).await;
+            self.metrics.session_renew.record_time(self.clock.now().saturating_sub(began));
+            match renewed? {
                 SignalOutcome::Done => Ok(SignalAnswer::Done),
                 SignalOutcome::NotFound => Ok(SignalAnswer::NotFound),
             }

@@ -2,6 +2,7 @@
 
 use super::disk_thread::{DiskJob, LogHome};
 use super::handle::Shared;
+use super::meter::Meter;
 use crate::clock::Clock;
 use crate::cluster::ClusterError;
 use std::collections::BTreeMap;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError};
 use std::time::Duration;
 use tokio::sync::oneshot;
-use tribune_durable::{Disk, MemDisk};
+use tribune_durable::{Batch, Disk, MemDisk};
 use tribune_replica::{
     Effect, Input, Proposal, Published, ReadError, Replica, RequestId, Signal, SignalOutcome,
     SnapshotOrder, WriteError, boot,
@@ -63,6 +64,7 @@ pub(crate) struct Loop<D: Disk + Clone + 'static> {
     pub sender: SyncSender<Job>,
     pub notifier: Sender<Published>,
     pub waiting: Waiting,
+    pub meter: Meter,
 }
 
 /// The requests under way.
@@ -98,7 +100,9 @@ impl<D: Disk + Clone + 'static> Loop<D> {
             let now = self.clock.now();
             let wait = (ticked + self.tick).saturating_sub(now);
             let mut inputs = Vec::new();
-            match self.jobs.recv_timeout(wait) {
+            let received = self.jobs.recv_timeout(wait);
+            self.meter.waited(now, self.clock.now());
+            match received {
                 Ok(job) => {
                     if self.take(job, &mut inputs)? {
                         return Ok(());
@@ -138,6 +142,7 @@ impl<D: Disk + Clone + 'static> Loop<D> {
             Job::Read(answer) => {
                 let request = self.waiting.id();
                 self.waiting.reads.insert(request, answer);
+                self.meter.confirms();
                 inputs.push(Input::Read { request });
             }
             Job::Signal(signal, answer) => {
@@ -145,7 +150,10 @@ impl<D: Disk + Clone + 'static> Loop<D> {
                 self.waiting.signals.insert(request, answer);
                 inputs.push(Input::Signal { request, signal });
             }
-            Job::Appended { space_low } => inputs.push(Input::Appended { space_low }),
+            Job::Appended { space_low } => {
+                self.meter.appended(self.clock.now());
+                inputs.push(Input::Appended { space_low });
+            }
             Job::Space { low } => inputs.push(Input::Space { low }),
             Job::SnapshotSaved { index } => inputs.push(Input::SnapshotSaved { index }),
             Job::Fatal(why) => return Err(why),
@@ -159,6 +167,7 @@ impl<D: Disk + Clone + 'static> Loop<D> {
         loop {
             let now = self.clock.now();
             let effects = self.replica.step(now, std::mem::take(&mut inputs));
+            self.meter.stepped(self.clock.now().saturating_sub(now));
             for effect in effects {
                 self.carry_out(effect, &mut inputs)?;
             }
@@ -170,17 +179,11 @@ impl<D: Disk + Clone + 'static> Loop<D> {
 
     fn carry_out(&mut self, effect: Effect, again: &mut Vec<Input>) -> Result<(), String> {
         match effect {
-            Effect::Append(batch) => match &mut self.log {
-                Log::Here(log) => {
-                    if let Job::Appended { space_low } = log.append(&batch, |_| false)? {
-                        again.push(Input::Appended { space_low });
-                    }
-                }
-                Log::There(disk) => {
-                    disk.send(DiskJob::Append(batch)).map_err(|_| "the disk's thread is gone")?;
-                }
-            },
-            Effect::Publish(published) => self.publish(published),
+            Effect::Append(batch) => self.append(batch, again)?,
+            Effect::Publish(published) => {
+                self.publish(published);
+                self.meter.published(self.clock.now());
+            }
             Effect::Reply { request, result } => {
                 if let Some(answer) = self.waiting.writes.remove(&request) {
                     let _ = answer.send(result.map_err(write_error));
@@ -203,8 +206,28 @@ impl<D: Disk + Clone + 'static> Loop<D> {
                     let _ = disk.send(DiskJob::Compact(through));
                 }
             },
-            Effect::Role(role) => self.shared.set_role(role),
+            Effect::Role(role) => {
+                let before = self.shared.set_role(role);
+                self.meter.role(&before, &role);
+            }
             Effect::Stop(fatal) => return Err(fatal.to_string()),
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, batch: Batch, again: &mut Vec<Input>) -> Result<(), String> {
+        let on_disk = matches!(self.log, Log::There(_));
+        self.meter.dispatched(&batch, on_disk, self.clock.now());
+        match &mut self.log {
+            Log::Here(log) => {
+                if let Job::Appended { space_low } = log.append(&batch, |_| false)? {
+                    self.meter.appended(self.clock.now());
+                    again.push(Input::Appended { space_low });
+                }
+            }
+            Log::There(disk) => {
+                disk.send(DiskJob::Append(batch)).map_err(|_| "the disk's thread is gone")?;
+            }
         }
         Ok(())
     }
@@ -220,8 +243,10 @@ impl<D: Disk + Clone + 'static> Loop<D> {
     fn snapshot(&self, order: SnapshotOrder) {
         let mut disk = self.disk.clone();
         let answer = self.sender.clone();
+        let (clock, sample) = (self.clock, self.meter.snapshots());
         let spawned = std::thread::Builder::new().name("snapshot".to_owned()).spawn(move || {
             let index = order.index;
+            let began = clock.now();
             let saved = match boot::write_snapshot(&mut disk, &order) {
                 Ok(bytes) => {
                     tracing::info!(index, bytes, "wrote a snapshot");
@@ -232,6 +257,7 @@ impl<D: Disk + Clone + 'static> Loop<D> {
                     None
                 }
             };
+            sample.record_time(clock.now().saturating_sub(began));
             let _ = answer.send(Job::SnapshotSaved { index: saved });
         });
         if let Err(error) = spawned {

@@ -3,11 +3,13 @@
 use super::disk_thread::{self, LogHome};
 use super::handle::{About, Server, Shared};
 use super::identity::{Identity, IdentityError};
+use super::meter::Meter;
 use super::replica_thread::{JOBS_MAX, Job, Log, Loop, Waiting};
 use crate::blocking::Parked;
 use crate::clock::Clock;
-use crate::cluster::Member;
+use crate::cluster::{Cluster, Member};
 use crate::entropy::random_u64;
+use crate::metrics::{Computed, Registry, ServerMetrics};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel, sync_channel};
 use std::time::Duration;
@@ -36,6 +38,8 @@ pub struct ServerConfig {
     pub snapshot_entries: u64,
     /// How long a request waits for a leader.
     pub hold: Duration,
+    /// Where it counts.
+    pub metrics: Registry,
 }
 
 /// Why a server could not start.
@@ -148,7 +152,9 @@ fn launch<D: Disk + Clone + 'static>(
     log: impl FnOnce(std::sync::mpsc::SyncSender<Job>) -> std::io::Result<(Log, DiskThread)>,
 ) -> Result<(Server, Stopped), ServerError> {
     let clock = Clock::start();
+    let metrics = ServerMetrics::new(&config.metrics);
     let replica = replica(&config, &disk, recovered, &clock)?;
+    metrics.raft.restore_duration.set(clock.now().as_secs_f64() * 1e3);
     let (sender, jobs) = sync_channel(JOBS_MAX);
     let (log, disk_thread) = log(sender.clone())?;
     let shared = Arc::new(Shared::new(replica.view().clone()));
@@ -169,6 +175,7 @@ fn launch<D: Disk + Clone + 'static>(
         sender: sender.clone(),
         notifier,
         waiting: Waiting::default(),
+        meter: Meter::new(metrics.clone(), clock.now()),
     };
     let (end, ended) = oneshot::channel();
     std::thread::Builder::new().name("replica".to_owned()).spawn(move || {
@@ -187,8 +194,29 @@ fn launch<D: Disk + Clone + 'static>(
         member: config.member,
         hold: config.hold,
     });
-    let server = Server { shared, jobs: sender.clone(), parked, clock, about };
+    let metrics = metrics.requests;
+    let server = Server { shared, jobs: sender.clone(), parked, clock, about, metrics };
+    show(&server, &config.metrics);
     Ok((server, Stopped { jobs: sender, ended }))
+}
+
+/// What is worked out when somebody looks.
+fn show(server: &Server, registry: &Registry) {
+    let server = server.clone();
+    registry.compute(move |gauges| {
+        let status = server.status();
+        let leads = if status.is_leader { 1.0 } else { 0.0 };
+        let mut put = |name, value| gauges.push(Computed { name, labels: Vec::new(), value });
+        put("rpc.queries_blocking", count(server.parked()));
+        put("server.isLeader", leads);
+        put("raft.applied_index", count(status.applied));
+        put("raft.last_index", count(status.last));
+    });
+}
+
+/// A number as it is shown; beyond 2^53 it is rounded.
+fn count<T: TryInto<u64>>(number: T) -> f64 {
+    crate::metrics::count_as_f64(number.try_into().unwrap_or(u64::MAX))
 }
 
 fn replica<D: Disk>(

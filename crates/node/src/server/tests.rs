@@ -33,6 +33,7 @@ fn config() -> ServerConfig {
         own: Register { node, skip_node_update: false, service: None, checks: Vec::new() },
         first: None,
         snapshot_entries: 100,
+        metrics: crate::metrics::Registry::new(),
         hold: Duration::from_secs(7),
     }
 }
