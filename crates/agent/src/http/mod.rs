@@ -48,9 +48,7 @@ use self::routes::{ROUTES, Route};
 use self::wire::body::{BODIES_BYTES_MAX, IncomingBody, RequestBody};
 use self::wire::mux::{Matched, Mux};
 use self::wire::params::{Params, decode_percent};
-use self::wire::reply::{
-    ANSWERS_BYTES_MAX, ReplyBody, TYPE_HTML, TYPE_JSON_UTF8, accepts_gzip,
-};
+use self::wire::reply::{ANSWERS_BYTES_MAX, ReplyBody, TYPE_HTML, TYPE_JSON_UTF8, accepts_gzip};
 
 pub use self::wire::reply::Reply;
 use self::wire::room::Room;
