@@ -9,6 +9,8 @@ use tribune_api::health::HealthCheck;
 
 use crate::call::{Call, Read, Write, json, list, nothing, optional};
 use crate::client::Client;
+use crate::error::Error;
+use crate::monitor::LogStream;
 
 /// See [`Client::agent`].
 pub struct Agent<'a>(pub(crate) &'a Client);
@@ -132,9 +134,20 @@ impl Agent<'_> {
         Write::new(self.0, Call::new("PUT", "/v1/agent/leave", ""), nothing)
     }
 
-    /// Removes a member that is gone for good.
-    pub fn force_leave(&self, node: &str) -> Write<()> {
-        Write::new(self.0, Call::new("PUT", "/v1/agent/force-leave/", node), nothing)
+    /// Counts a failed member as one that left; with `prune` it is forgotten at once.
+    pub fn force_leave(&self, node: &str, prune: bool) -> Write<()> {
+        let call = Call::new("PUT", "/v1/agent/force-leave/", node);
+        let call = if prune { call.with_bare("prune") } else { call };
+        Write::new(self.0, call, nothing)
+    }
+
+    /// The lines that the agent logs from now on: those of this level (`trace` to `error`, or
+    /// empty for `info`) and above it.
+    ///
+    /// # Errors
+    /// The agent cannot be reached, or does not know the level.
+    pub async fn monitor(&self, level: &str, as_json: bool) -> Result<LogStream, Error> {
+        LogStream::open(self.0, level, as_json).await
     }
 
     /// Reads the configuration anew.

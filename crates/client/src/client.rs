@@ -12,10 +12,10 @@ use tokio::time::timeout;
 
 use crate::call::{Call, Meta, Read, Reply, Write, bytes};
 use crate::config::{Config, Token};
-use crate::connection::{Pool, RawReply};
+use crate::connection::{Opened, Pool, RawReply};
 use crate::error::Error;
 use crate::lock::Lock;
-use crate::{agent, catalog, event, health, kv, session, status, txn};
+use crate::{agent, catalog, coordinate, event, health, kv, session, status, txn};
 
 /// Above what a healthy agent needs for any answer it does not hold back, including the seven
 /// seconds for which it waits for a leader.
@@ -80,6 +80,10 @@ impl Client {
         health::Health(self)
     }
 
+    pub fn coordinate(&self) -> coordinate::Coordinates<'_> {
+        coordinate::Coordinates(self)
+    }
+
     pub fn status(&self) -> status::Status<'_> {
         status::Status(self)
     }
@@ -130,6 +134,26 @@ impl Client {
         Err(Error::Invalid(format!("too many redirects of {}", call.path)))
     }
 
+    /// Sends a call whose answer never ends by itself.
+    pub(crate) async fn open(&self, call: &Call) -> Result<Opened, Error> {
+        let prefix = self.shared.pool.endpoint().prefix();
+        let target = format!("{prefix}{}", self.target(call));
+        let request = self.request(call, &target)?;
+        let opened = timeout(ANSWER_TIMEOUT, self.shared.pool.open(request)).await;
+        let opened = opened.unwrap_or_else(|_| Err("no answer in time".to_string()));
+        opened.map_err(|cause| self.not_sent(call.method, &target, cause))
+    }
+
+    fn not_sent(&self, method: &str, target: &str, cause: String) -> Error {
+        let method = match method {
+            "GET" => "Get",
+            "DELETE" => "Delete",
+            _ => "Put",
+        };
+        let url = format!("http://{}{target}", self.shared.pool.endpoint().authority());
+        Error::Transport { method, url, cause }
+    }
+
     /// The call's own options, then those of the client that it does not set.
     fn target(&self, call: &Call) -> String {
         let config = &self.shared.config;
@@ -155,16 +179,8 @@ impl Client {
         let wait = call.wait.unwrap_or_default();
         let limit = ANSWER_TIMEOUT + wait + wait / 16;
         let sent = timeout(limit, self.shared.pool.send(request)).await;
-        sent.unwrap_or_else(|_| Err("no answer in time".to_string())).map_err(|cause| {
-            let method = match call.method {
-                "GET" => "Get",
-                "PUT" => "Put",
-                "DELETE" => "Delete",
-                other => other,
-            };
-            let url = format!("http://{}{target}", self.shared.pool.endpoint().authority());
-            Error::Transport { method, url, cause }
-        })
+        let sent = sent.unwrap_or_else(|_| Err("no answer in time".to_string()));
+        sent.map_err(|cause| self.not_sent(call.method, target, cause))
     }
 
     fn request(&self, call: &Call, target: &str) -> Result<Request<Full<bytes::Bytes>>, Error> {

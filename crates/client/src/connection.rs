@@ -41,6 +41,26 @@ pub(crate) struct RawReply {
     pub(crate) body: Bytes,
 }
 
+/// An answer whose body is still on its way.
+pub(crate) struct Opened {
+    pub(crate) status: u16,
+    body: Incoming,
+    /// Closed with this value: the rest of the body is of no use to anybody else.
+    _connection: Connection,
+}
+
+impl Opened {
+    /// The next part of the body; none at its end.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, String> {
+        while let Some(frame) = self.body.frame().await {
+            if let Ok(data) = frame.map_err(|error| hyper_text(&error))?.into_data() {
+                return Ok(Some(data));
+            }
+        }
+        Ok(None)
+    }
+}
+
 struct Connection {
     sender: SendRequest<Full<Bytes>>,
     /// The task that moves the bytes. It ends with the connection, which closes the socket, so an
@@ -80,6 +100,15 @@ impl Pool {
         let response =
             connection.sender.send_request(request).await.map_err(|error| hyper_text(&error))?;
         self.finish(connection, response).await
+    }
+
+    /// One request on a connection of its own, and the beginning of its answer.
+    pub(crate) async fn open(&self, request: Request<Full<Bytes>>) -> Result<Opened, String> {
+        let mut connection = self.connect().await?;
+        let response =
+            connection.sender.send_request(request).await.map_err(|error| hyper_text(&error))?;
+        let (head, body) = response.into_parts();
+        Ok(Opened { status: head.status.as_u16(), body, _connection: connection })
     }
 
     async fn finish(

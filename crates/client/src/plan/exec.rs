@@ -86,6 +86,30 @@ impl Exec {
             Err(_) => Err(ExecError::TimedOut { program: program.clone(), limit: self.timeout }),
         }
     }
+
+    /// Runs it for a change as a part of this program: in its group, with its streams, for as
+    /// long as it takes. Dropping the future kills the program.
+    ///
+    /// # Errors
+    /// If it cannot be started or waited for.
+    pub async fn run_in_front(&self, change: &Change) -> Result<ExitStatus, ExecError> {
+        let (program, args) = self.args.split_first().ok_or(ExecError::Empty)?;
+        let failed = |cause| ExecError::Io { program: program.clone(), cause };
+        let mut command = Command::new(program);
+        command.args(args).env("CONSUL_INDEX", &change.index);
+        let mut child = command.stdin(Stdio::piped()).kill_on_drop(true).spawn().map_err(failed)?;
+        let stdin = child.stdin.take();
+        let input = change.json();
+        let write = async {
+            if let Some(mut stdin) = stdin {
+                // A program that does not read its input closes the pipe: no error.
+                let _ = stdin.write_all(&input).await;
+                let _ = stdin.write_all(b"\n").await;
+            }
+        };
+        let (status, ()) = tokio::join!(child.wait(), write);
+        status.map_err(failed)
+    }
 }
 
 /// A child and its process group, which ends with this value unless the child has ended first.

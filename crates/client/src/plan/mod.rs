@@ -10,6 +10,7 @@ mod run;
 mod shape;
 #[cfg(test)]
 mod tests;
+mod value;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -49,7 +50,7 @@ impl Plan {
 pub enum Kind {
     /// One key: the pair, or `null`.
     Key(String),
-    /// All pairs below a prefix.
+    /// All pairs below a prefix, or `null` if there are none.
     KeyPrefix(String),
     /// The names of services with their tags.
     Services { filter: String },

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 use tribune_api::json::{Layout, to_json};
 
-use super::shape;
+use super::value::value;
 use super::{Kind, Plan};
 use crate::call::{Call, Read, bytes};
 use crate::client::Client;
@@ -78,6 +78,11 @@ impl Change {
     pub fn json(&self) -> Bytes {
         Bytes::from(to_json(&self.value, Layout::Compact))
     }
+
+    /// The value as JSON for people.
+    pub fn pretty_json(&self) -> Bytes {
+        Bytes::from(to_json(&self.value, Layout::Pretty))
+    }
 }
 
 /// A plan that is being carried out.
@@ -136,7 +141,7 @@ impl Runner {
         let target = self.target();
         let fetched = source.fetch(&target, self.plan.token.as_ref(), WAIT).await?;
         let kind = &self.plan.kind;
-        let value = shape::value(kind, fetched.status, &fetched.body, self.index)?;
+        let value = value(kind, fetched.status, &fetched.body, self.index)?;
         let index = match kind {
             Kind::AgentService(_) => {
                 let hash = value.get("ContentHash").and_then(Value::as_str).unwrap_or_default();

@@ -129,7 +129,7 @@ async fn of_events_only_the_new_ones_are_told() {
     let events = |ids: &[u64]| {
         let rows: Vec<String> =
             ids.iter().map(|n| format!(r#"{{"ID":"{}","Name":"e"}}"#, id(*n))).collect();
-        let last = ids.last().map_or(1, |n| shape::event_index(&id(*n)));
+        let last = ids.last().map_or(1, |n| value::event_index(&id(*n)));
         told(200, last, format!("[{}]", rows.join(",")))
     };
     let agent = Fake::script(vec![events(&[1, 2]), events(&[1, 2, 3])]).await;
@@ -209,6 +209,19 @@ async fn a_program_that_hangs_ends_with_all_it_started() {
 async fn what_a_program_leaves_running_does_not_hold_it_up() {
     let ran = shell("sleep 5 & echo done").run(&change(json!(1))).await.unwrap();
     assert_eq!(ran.output.as_ref(), b"done\n");
+}
+
+#[tokio::test]
+async fn a_program_in_front_of_its_user_is_given_the_change_and_its_exit_told() {
+    let path = std::env::temp_dir().join(format!("tribune-front-{}", std::process::id()));
+    let line = format!("cat > {}; exit 4", path.display());
+    let exec = Exec { args: Exec::in_shell(&line), timeout: Exec::TIMEOUT };
+    let status = exec.run_in_front(&change(json!({"a": 1}))).await.unwrap();
+    let read = std::fs::read_to_string(&path).unwrap();
+    let _ = std::fs::remove_file(&path);
+    assert_eq!((status.code(), read.as_str()), (Some(4), "{\"a\":1}\n"));
+    let missing = Exec { args: vec!["/nosuch/program".into()], timeout: Exec::TIMEOUT };
+    assert!(missing.run_in_front(&change(json!(1))).await.is_err());
 }
 
 proptest! {

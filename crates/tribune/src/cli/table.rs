@@ -1,7 +1,10 @@
 //! Every command there is, in the order of the help. Help, dispatch and flags read this table.
 
 use super::base::Command;
-use super::{agent, catalog, event, info, kv, leave, members, reload, session, validate, version};
+use super::{
+    agent, catalog, event, force_leave, info, join, kv, leave, maint, members, monitor, reload,
+    rtt, services, session, validate, version, watch,
+};
 
 pub(crate) const COMMANDS: &[Command] = &[
     agent::COMMAND,
@@ -10,7 +13,9 @@ pub(crate) const COMMANDS: &[Command] = &[
     catalog::nodes::COMMAND,
     catalog::services::COMMAND,
     event::COMMAND,
+    force_leave::COMMAND,
     info::COMMAND,
+    join::COMMAND,
     kv::COMMAND,
     kv::delete::COMMAND,
     kv::export::COMMAND,
@@ -18,8 +23,14 @@ pub(crate) const COMMANDS: &[Command] = &[
     kv::import::COMMAND,
     kv::put::COMMAND,
     leave::COMMAND,
+    maint::COMMAND,
     members::COMMAND,
+    monitor::COMMAND,
     reload::COMMAND,
+    rtt::COMMAND,
+    services::COMMAND,
+    services::deregister::COMMAND,
+    services::register::COMMAND,
     session::COMMAND,
     session::create::COMMAND,
     session::destroy::COMMAND,
@@ -28,4 +39,5 @@ pub(crate) const COMMANDS: &[Command] = &[
     session::renew::COMMAND,
     validate::COMMAND,
     version::COMMAND,
+    watch::COMMAND,
 ];

@@ -101,6 +101,28 @@ fn refusals_are_worded_as_recorded() {
     none("event", "Event name must be specified");
     none("event -name=x -tag=t", "Cannot provide tag filter without service filter.");
     none("event -name=x a b", "Too many command line arguments.");
+    none("services register", "Service registration requires at least one argument or flags.");
+    none(
+        "services register -name=a a.hcl",
+        "Service registration requires arguments or -id, not both.",
+    );
+    none(
+        "services register -name=flag -meta nope",
+        "invalid value \"nope\" for flag -meta: Missing \"=\" value in argument: nope",
+    );
+    none("services deregister", "Service deregistration requires at least one argument or -id.");
+    none(
+        "services deregister -id=a b.hcl",
+        "Service deregistration requires arguments or -id, not both.",
+    );
+    none("maint -enable -disable", "Only one of -enable or -disable may be provided");
+    none("maint -disable -reason=x", "Reason may only be provided with -enable");
+    none("watch", "Watch type must be specified");
+    none("watch -type=bogus", "Unsupported watch type: bogus");
+    none("watch -type=service", "Must specify a single service to watch");
+    none("join", "At least one address to join must be specified.");
+    none("force-leave", "A single node name must be specified to force leave.");
+    none("rtt", "One or two node names must be specified");
     none("version -format=bogus", "Unknown format: bogus");
     none("validate", "Must specify at least one config file or directory");
 }
@@ -111,6 +133,10 @@ fn an_agent_that_is_not_there_is_named() {
     let url = "\"http://127.0.0.1:1/v1/agent";
     check_refused("reload", 1, &format!("Error reloading: Put {url}/reload\": dial tcp {refused}"));
     check_refused("leave", 1, &format!("Error leaving: Put {url}/leave\": dial tcp {refused}"));
+    let monitor = format!("{url}/monitor?loglevel=INFO\": dial tcp {refused}");
+    check_refused("monitor", 1, &format!("Error starting monitor: Get {monitor}"));
+    let leader = format!("\"http://127.0.0.1:1/v1/status/leader\": dial tcp {refused}");
+    check_refused("watch -type=services", 1, &format!("Error querying Consul agent: Get {leader}"));
     let expected =
         format!("Error retrieving members: Get {url}/members?segment=_all\": dial tcp {refused}");
     check_refused("members", 1, &expected);

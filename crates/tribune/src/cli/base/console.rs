@@ -3,6 +3,7 @@
 
 use std::io::{self, Read, Write};
 
+use tokio::runtime::{Builder, Runtime};
 use tribune_client::Client;
 
 use super::command::Failure;
@@ -77,11 +78,7 @@ impl Console {
 
     /// Runs a conversation with the agent to its end.
     pub(crate) fn wait<T>(&self, conversation: impl Future<Output = T>) -> Result<T, Failure> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Failure::text(format!("cannot start: {error}")))?;
-        Ok(runtime.block_on(conversation))
+        Ok(runtime()?.block_on(conversation))
     }
 
     #[cfg(test)]
@@ -99,6 +96,12 @@ impl Console {
             variables: Box::new(variables),
         }
     }
+}
+
+/// For a command that prints while it converses.
+pub(crate) fn runtime() -> Result<Runtime, Failure> {
+    let built = Builder::new_current_thread().enable_all().build();
+    built.map_err(|error| Failure::text(format!("cannot start: {error}")))
 }
 
 /// All of a stream, or an error where it is longer than anything could use.

@@ -146,7 +146,8 @@ fn check(flag: &Flag, value: &str) -> Result<(), FlagError> {
     }
 }
 
-fn go_bool(text: &str) -> Option<bool> {
+/// What Go's `strconv.ParseBool` takes.
+pub(crate) fn go_bool(text: &str) -> Option<bool> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
