@@ -107,11 +107,18 @@ impl Ballast {
                 Ok(true)
             }
             Err(DiskError::Full) => {
+                // A disk that never had room for it is as low as one on which it is spent.
+                self.state = State::Released;
                 remove_if_there(disk, TEMPORARY_NAME)?;
                 Ok(false)
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether it is wanted and was never made.
+    pub fn is_due(&self) -> bool {
+        self.bytes > 0 && self.state == State::Absent
     }
 
     /// Made larger than needed and cut back: the cheapest proof that there is headroom.

@@ -88,6 +88,11 @@ impl Chain {
         files.map(|segment| segment.capacity_bytes).sum()
     }
 
+    /// Whether the active segment takes so many bytes more.
+    pub(crate) fn has_room(&self, bytes: u64) -> bool {
+        self.active.end_offset.saturating_add(bytes) <= self.active.capacity_bytes
+    }
+
     /// Sees to it that the active segment takes `bytes` more, if need be by going on in the
     /// prepared one or one made now. On a full disk smaller ones are tried.
     pub(crate) fn make_room(
@@ -96,7 +101,7 @@ impl Chain {
         options: &WalOptions,
         bytes: u64,
     ) -> Result<(), DiskError> {
-        if self.active.end_offset.saturating_add(bytes) <= self.active.capacity_bytes {
+        if self.has_room(bytes) {
             return Ok(());
         }
         let needed_bytes = whole_pages(FRAMES_OFFSET.saturating_add(bytes));

@@ -341,6 +341,10 @@ impl<D: Disk> Wal<D> {
         // A batch leaves room for its closing frame.
         let closing = draft.flags & FLAG_CLOSING != 0;
         let needed_bytes = frame_bytes + if closing { 0 } else { FRAME_HEADER_BYTES as u64 };
+        // Before the log grows for the first time: one that is never idle would have no ballast.
+        if self.ballast.is_due() && !self.state.chain.has_room(needed_bytes) {
+            self.ballast.restore(&mut self.disk).map_err(|error| self.stop(&error))?;
+        }
         match self.state.chain.make_room(&mut self.disk, &self.options, needed_bytes) {
             Ok(()) => {}
             Err(DiskError::Full) => return Err(AppendError::Full),

@@ -147,6 +147,9 @@ pub enum ClusterError {
     /// The disk is full; nothing was written. Deletes and reads still work.
     #[error("no space left on the data directory's disk: only deletes and reads work")]
     DiskFull,
+    /// The disk is full and its reserve is spent; nothing was written.
+    #[error("no space left on the data directory's disk, not even for deletes: only reads work")]
+    DiskSpent,
     /// The entry would be larger than the limit.
     #[error("entry of {have} bytes is larger than the limit of {limit} bytes")]
     TooLarge {

@@ -60,6 +60,7 @@ pub(crate) struct Consensus {
     pending_number: u64,
     /// The number under which the disk is busy.
     in_flight: Option<u64>,
+    unsynced: Unsynced,
     /// Planted in tests of the simulator: what is not yet durable counts as durable.
     pub hasty: bool,
 }
@@ -87,6 +88,7 @@ impl Consensus {
             pending: Batch::default(),
             pending_number: 0,
             in_flight: None,
+            unsynced: Unsynced::default(),
             hasty: false,
         };
         consensus.reseed();
@@ -137,7 +139,9 @@ impl Consensus {
         if !self.is_leader() {
             return None;
         }
+        let bytes = data.len();
         self.node.propose(Vec::new(), data).ok()?;
+        self.unsynced.proposed_bytes += bytes;
         Some((self.last_index(), self.term()))
     }
 
@@ -149,9 +153,16 @@ impl Consensus {
     /// The batch that the disk was given is durable.
     pub fn persisted(&mut self) {
         if let Some(number) = self.in_flight.take() {
+            self.unsynced.in_flight_bytes = 0;
             self.node.on_persist_ready(number);
             self.reseed();
         }
+    }
+
+    /// The bytes of entries that are in the log and not yet durable: none can be taken back.
+    pub fn unsynced_bytes(&self) -> usize {
+        let Unsynced { proposed_bytes, pending_bytes, in_flight_bytes } = self.unsynced;
+        proposed_bytes + pending_bytes + in_flight_bytes
     }
 
     /// Everything below this position may leave memory; the log on disk still has it.
@@ -176,6 +187,7 @@ impl Consensus {
             }
             let entries = ready.take_entries();
             for entry in &entries {
+                self.unsynced.pending_bytes += entry.data.len();
                 self.pending.entries.push(log_entry(entry));
             }
             self.node.mut_store().append(entries);
@@ -189,7 +201,9 @@ impl Consensus {
                 self.node.on_persist_ready(self.pending_number);
             }
         }
+        self.unsynced.proposed_bytes = 0;
         if self.in_flight.is_none() && self.must_write() {
+            self.unsynced.in_flight_bytes = std::mem::take(&mut self.unsynced.pending_bytes);
             let mut batch = std::mem::take(&mut self.pending);
             batch.hard_state = Some(self.node.store().durable_hard_state());
             self.in_flight = Some(self.pending_number);
@@ -218,6 +232,17 @@ impl Consensus {
         let extra = usize::try_from(self.entropy.next_u64() % span).unwrap_or(0);
         self.node.raft.set_randomized_election_timeout(ELECTION_TICKS + extra);
     }
+}
+
+/// Where entries are that the disk does not hold for certain.
+#[derive(Default)]
+struct Unsynced {
+    /// In the engine.
+    proposed_bytes: usize,
+    /// In the next batch.
+    pending_bytes: usize,
+    /// In the batch that the disk is busy with.
+    in_flight_bytes: usize,
 }
 
 /// The tail of the log, and what the engine must find again after a restart.

@@ -91,7 +91,7 @@ pub struct Role {
     pub last: u64,
 }
 
-/// Why a write was not done. Only the first three say for sure that nothing was written.
+/// Why a write was not done. All but the last say for sure that nothing was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WriteError {
     /// This server does not lead.
@@ -108,6 +108,9 @@ pub enum WriteError {
     /// The disk is full, and this write does not delete.
     #[error("disk is full")]
     DiskFull,
+    /// The disk is full, and not even what is in the log already fits.
+    #[error("disk is full and its reserve is spent")]
+    DiskSpent,
     /// Too much waits for the disk already.
     #[error("too many writes wait")]
     Overloaded,

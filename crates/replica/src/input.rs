@@ -39,6 +39,9 @@ pub enum Input {
         /// True if there is none.
         low: bool,
     },
+    /// The batch of the last [`crate::Effect::Append`] waits for room on the disk: nothing more can
+    /// be written until it is durable.
+    AppendWaits,
     /// A snapshot is durable up to this log position; none if it failed and may be tried again.
     SnapshotSaved {
         /// The last entry it contains.

@@ -19,6 +19,7 @@ mod proposals;
 mod reads;
 mod replica;
 mod signal;
+mod space;
 pub mod waiters;
 
 #[cfg(test)]
@@ -26,6 +27,6 @@ mod tests;
 
 pub use effect::{Effect, Fatal, Published, ReadError, Role, SnapshotOrder, WriteError};
 pub use input::{Input, Proposal, RequestId};
-pub use proposals::ENTRY_BYTES_MAX;
+pub use proposals::{ENTRY_BYTES_MAX, UNSYNCED_BYTES_MAX};
 pub use replica::{Bug, Replica, ReplicaConfig, StartError};
 pub use signal::{Signal, SignalOutcome};

@@ -9,19 +9,18 @@ use crate::consensus::{Consensus, ConsensusStart, ELECTION_TICKS};
 use crate::effect::{Effect, Fatal, Published, ReadError, Role, SnapshotOrder, WriteError};
 use crate::input::{Input, Proposal, RequestId};
 use crate::lease::Lease;
-use crate::proposals::{ENTRY_BYTES_MAX, Proposals};
+use crate::proposals::{ENTRY_BYTES_MAX, Proposals, UNSYNCED_BYTES_MAX};
 use crate::reads::Reads;
 use crate::signal::Volatile;
+use crate::space::Space;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
 use std::time::Duration;
 use tribune_durable::{HardState, LogEntry};
-use tribune_state::catalog::{CatalogCommand, Register};
+use tribune_state::catalog::Register;
 use tribune_state::connect::{CaRoot, ConnectCommand};
-use tribune_state::kv::KvCommand;
 use tribune_state::session::SessionCommand;
 use tribune_state::system::SystemCommand;
-use tribune_state::txn::{KvOp, TxnOp, Verb};
 use tribune_state::{Command, Source, Store, View};
 
 /// What a replica is made of.
@@ -83,7 +82,7 @@ pub struct Replica {
     lease: Lease,
     clock: Clock,
     role: Role,
-    space_low: bool,
+    space: Space,
     stopped: bool,
 }
 
@@ -132,7 +131,7 @@ impl Replica {
             lease: Lease::default(),
             clock: Clock { last: now, ..Clock::default() },
             role: Role::default(),
-            space_low: false,
+            space: Space::Ample,
             stopped: false,
             config,
         })
@@ -141,6 +140,11 @@ impl Replica {
     /// The newest state.
     pub fn view(&self) -> &View {
         self.apply.view()
+    }
+
+    /// The bytes of entries in the log that are not yet durable.
+    pub fn unsynced_bytes(&self) -> usize {
+        self.consensus.unsynced_bytes()
     }
 
     /// Takes everything that arrived since the last step and gives back what is to be done, in
@@ -192,10 +196,14 @@ impl Replica {
                 effects.push(Effect::Signalled { request, result });
             }
             Input::Appended { space_low } => {
-                self.space_low |= space_low;
+                let low = space_low || self.space != Space::Ample;
+                self.space_is(if low { Space::Low } else { Space::Ample }, effects);
                 self.consensus.persisted();
             }
-            Input::Space { low } => self.space_low = low,
+            Input::Space { low } => {
+                self.space_is(if low { Space::Low } else { Space::Ample }, effects);
+            }
+            Input::AppendWaits => self.space_is(Space::None, effects),
             Input::SnapshotSaved { index } => {
                 if let Some(through) = self.compaction.saved(self.clock.own, index) {
                     effects.push(Effect::Compact { through });
@@ -211,7 +219,8 @@ impl Replica {
         self.clock.since_tick = self.clock.own;
         self.admit.pass(wall_ms);
         self.consensus.tick();
-        if !self.role.is_leader {
+        // What a chore proposes now it proposes again later.
+        if !self.role.is_leader || self.space == Space::None {
             return;
         }
         let now = self.clock.own;
@@ -273,9 +282,58 @@ impl Replica {
         if !self.consensus.is_leader() {
             return Err(WriteError::NotLeader);
         }
-        if self.space_low && !frees_space(&proposal.command) {
-            return Err(WriteError::DiskFull);
+        self.space.admits(&proposal.command)?;
+        if self.proposals.queue_is_empty() && self.log_takes(ENTRY_BYTES_MAX) {
+            return self.put_into_log(proposal, effects);
         }
+        let bytes = tribune_state::codec::command_bytes(&proposal.command);
+        if !self.proposals.has_room(bytes) {
+            return Err(WriteError::Overloaded);
+        }
+        self.proposals.queue(proposal, bytes);
+        Ok(())
+    }
+
+    /// True if the log may take an entry of this size while the disk is busy.
+    fn log_takes(&self, bytes: usize) -> bool {
+        let unsynced_bytes = self.consensus.unsynced_bytes();
+        unsynced_bytes == 0 || unsynced_bytes + bytes <= UNSYNCED_BYTES_MAX
+    }
+
+    /// Lets into the log what waits before it, as far as it takes that.
+    fn propose_queued(&mut self, effects: &mut Vec<Effect>) {
+        while let Some(bytes) = self.proposals.next_bytes()
+            && self.log_takes(bytes)
+            && let Some(proposal) = self.proposals.next()
+        {
+            let request = proposal.request;
+            if let Err(error) = self.put_into_log(proposal, effects) {
+                effects.push(Effect::Reply { request, result: Err(error) });
+            }
+        }
+    }
+
+    /// Takes note of the disk's space; what waits before the log and does not fit is refused.
+    fn space_is(&mut self, space: Space, effects: &mut Vec<Effect>) {
+        self.space = space;
+        self.refuse_queued(effects, |command| space.admits(command));
+    }
+
+    fn refuse_queued(
+        &mut self,
+        effects: &mut Vec<Effect>,
+        may: impl FnMut(&Command) -> Result<(), WriteError>,
+    ) {
+        for (request, error) in self.proposals.refuse_queued(may) {
+            effects.push(Effect::Reply { request, result: Err(error) });
+        }
+    }
+
+    fn put_into_log(
+        &mut self,
+        proposal: Proposal,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), WriteError> {
         let request = proposal.request;
         let Replica { clock, volatile, apply, .. } = self;
         let leader = Leader { now: clock.own, volatile, view: apply.view() };
@@ -307,6 +365,7 @@ impl Replica {
 
     /// Runs consensus and apply until neither has more to do.
     fn settle(&mut self, now: Duration, effects: &mut Vec<Effect>) -> Result<(), Fatal> {
+        self.propose_queued(effects);
         loop {
             let polled = self.consensus.poll(self.apply.at());
             if let Some(batch) = polled.append {
@@ -359,6 +418,7 @@ impl Replica {
             for request in self.proposals.drain() {
                 effects.push(Effect::Reply { request, result: Err(WriteError::LeadershipLost) });
             }
+            self.refuse_queued(effects, |_| Err(WriteError::NotLeader));
             self.reads.refuse(effects);
             return true;
         }
@@ -403,7 +463,7 @@ impl Replica {
             bytes: self.config.snapshot_bytes,
         };
         let index = self.apply.at();
-        if self.space_low || !self.compaction.due(self.clock.own, index, rules) {
+        if self.space != Space::Ample || !self.compaction.due(self.clock.own, index, rules) {
             return;
         }
         let term = self.consensus.term_of(index).unwrap_or_default();
@@ -418,37 +478,3 @@ impl Replica {
 
 /// How many commands one chore proposes in one tick.
 const CHORE_COMMANDS_MAX: usize = 128;
-
-/// True for writes that are let through while the disk is full: they only take away.
-fn frees_space(command: &Command) -> bool {
-    match command {
-        Command::Kv(command) => matches!(
-            command,
-            KvCommand::Delete(_) | KvCommand::DeleteCas(..) | KvCommand::DeleteTree(_)
-        ),
-        Command::Session(command) => matches!(command, SessionCommand::Destroy(_)),
-        Command::Catalog(command) => only_deregisters(command),
-        Command::Txn(txn) => txn.ops.iter().all(op_frees_space),
-        Command::Connect(_) | Command::System(_) => false,
-    }
-}
-
-fn only_deregisters(command: &CatalogCommand) -> bool {
-    match command {
-        CatalogCommand::Deregister(_) => true,
-        CatalogCommand::Batch(commands) => commands.iter().all(only_deregisters),
-        CatalogCommand::Register(_) => false,
-    }
-}
-
-fn op_frees_space(op: &TxnOp) -> bool {
-    match op {
-        TxnOp::Kv(op) => {
-            matches!(op, KvOp::Delete(_) | KvOp::DeleteTree(_) | KvOp::DeleteCas(..))
-        }
-        TxnOp::Node(verb, _) | TxnOp::Service(verb, ..) | TxnOp::Check(verb, _) => {
-            matches!(verb, Verb::Delete | Verb::DeleteCas)
-        }
-        TxnOp::Refused(_) => true,
-    }
-}

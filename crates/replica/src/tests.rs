@@ -331,3 +331,59 @@ fn the_log_may_go_up_to_the_snapshot_before_the_newest() {
     assert_eq!(ordered.len(), 2);
     assert_eq!(compacted, ordered[..1]);
 }
+
+/// Values that large, one after the other, while the disk does nothing.
+fn flood(rig: &mut Rig, count: usize) {
+    for n in 0..count {
+        rig.send(put(&format!("flood/{n}"), &"x".repeat(700 << 10)), false);
+    }
+}
+
+fn refused(rig: &mut Rig) -> Vec<WriteError> {
+    rig.replies.drain(..).filter_map(|(_, result)| result.err()).collect()
+}
+
+#[test]
+fn what_is_in_the_log_and_not_durable_fits_the_ballast_and_all_of_it_is_written_in_the_end() {
+    assert!(UNSYNCED_BYTES_MAX as u64 <= tribune_durable::ballast::BALLAST_BYTES / 2);
+    let mut rig = start(Vec::new(), HardState::default());
+    flood(&mut rig, 10);
+    assert!(rig.replica.unsynced_bytes() <= UNSYNCED_BYTES_MAX);
+    assert!(rig.replies.is_empty());
+    rig.unsynced = false;
+    rig.run(vec![Input::Appended { space_low: false }], true);
+    assert_eq!(rig.replies.len(), 10);
+    assert!(refused(&mut rig).is_empty());
+    assert_eq!(rig.replica.unsynced_bytes(), 0);
+}
+
+#[test]
+fn a_disk_that_runs_low_refuses_what_waits_and_lets_deletes_go_first() {
+    let mut rig = start(Vec::new(), HardState::default());
+    rig.write(put("old", "1"));
+    flood(&mut rig, 10);
+    let delete = rig.send(Command::Kv(KvCommand::Delete(Key::from("old"))), false);
+    rig.unsynced = false;
+    rig.run(vec![Input::Appended { space_low: true }], true);
+    let deleted = rig.replies.iter().any(|(request, result)| *request == delete && result.is_ok());
+    assert!(deleted);
+    let errors = refused(&mut rig);
+    assert!(errors.len() >= 7 && errors.iter().all(|error| *error == WriteError::DiskFull));
+    assert_eq!(rig.value("old"), None);
+}
+
+#[test]
+fn while_the_log_itself_waits_for_room_every_write_is_refused_at_once() {
+    let mut rig = start(Vec::new(), HardState::default());
+    flood(&mut rig, 3);
+    rig.run(vec![Input::AppendWaits], false);
+    let delete = Command::Kv(KvCommand::Delete(Key::from("flood/0")));
+    rig.send(delete.clone(), false);
+    let errors = refused(&mut rig);
+    assert!(errors.contains(&WriteError::DiskSpent), "{errors:?}");
+    rig.unsynced = false;
+    rig.run(vec![Input::Appended { space_low: true }], true);
+    assert!(refused(&mut rig).is_empty(), "what was in the log is written");
+    rig.send(delete, true);
+    assert!(refused(&mut rig).is_empty());
+}

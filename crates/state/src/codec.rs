@@ -38,6 +38,11 @@ pub fn encode_entry(stamp: &Stamp, command: &Command) -> Bytes {
     Bytes::from(bytes)
 }
 
+/// How many bytes a command takes in an entry, without its stamp.
+pub fn command_bytes(command: &Command) -> usize {
+    postcard::experimental::serialized_size(command).unwrap_or(usize::MAX)
+}
+
 /// Reads an entry back.
 ///
 /// # Errors

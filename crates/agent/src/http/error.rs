@@ -101,7 +101,7 @@ fn cluster_status(error: &ClusterError) -> StatusCode {
         ClusterError::Overloaded | ClusterError::TooManyWait => StatusCode::TOO_MANY_REQUESTS,
         ClusterError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         ClusterError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
-        ClusterError::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
+        ClusterError::DiskFull | ClusterError::DiskSpent => StatusCode::INSUFFICIENT_STORAGE,
         // Clients retry these by their text, which Consul sends as 500.
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }

@@ -205,6 +205,21 @@ fn the_ballast_is_spent_before_a_batch_is_refused() {
 }
 
 #[test]
+fn a_log_that_is_never_idle_has_its_ballast_before_it_grows() {
+    let options = WalOptions { ballast_bytes: 16384, ..small() };
+    let (mut wal, _) = Wal::open(MemDisk::new(), options.clone()).unwrap();
+    wal.append(&numbered(1, 1, 3000)).unwrap();
+    assert!(!wal.disk().list().unwrap().contains(&"ballast".to_owned()));
+    wal.append(&numbered(2, 2, 3000)).unwrap();
+    assert!(wal.disk().list().unwrap().contains(&"ballast".to_owned()));
+    let disk = MemDisk::new();
+    let (mut wal, _) = Wal::open(disk.clone(), options).unwrap();
+    disk.set_capacity(Some(disk.used_bytes() + 16384));
+    wal.append(&numbered(1, 2, 3000)).unwrap();
+    assert_eq!(wal.space(), Space::Low, "there is no room for a ballast");
+}
+
+#[test]
 fn compaction_keeps_the_hard_state_though_the_active_segment_is_still_empty() {
     let (mut wal, _) = Wal::open(CrashDisk::default(), small()).unwrap();
     let hard_state = HardState { term: 9, vote: 2, commit: 3 };

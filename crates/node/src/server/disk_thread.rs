@@ -124,7 +124,7 @@ pub(crate) fn run<D: Disk>(
                 let mut stop = false;
                 let result = log.append(&batch, |first| {
                     if first {
-                        let _ = replica.send(Job::Space { low: true });
+                        let _ = replica.send(Job::AppendWaits);
                     }
                     let next = jobs.recv_timeout(SPACE_LOOK);
                     stop = matches!(next, Ok(DiskJob::Stop) | Err(RecvTimeoutError::Disconnected));

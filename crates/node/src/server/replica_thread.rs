@@ -29,6 +29,8 @@ pub(crate) enum Job {
     Appended { space_low: bool },
     /// The disk has room again.
     Space { low: bool },
+    /// The disk's batch waits for room.
+    AppendWaits,
     /// A snapshot is durable, or failed.
     SnapshotSaved { index: Option<u64> },
     /// Going on could lose data.
@@ -155,6 +157,7 @@ impl<D: Disk + Clone + 'static> Loop<D> {
                 inputs.push(Input::Appended { space_low });
             }
             Job::Space { low } => inputs.push(Input::Space { low }),
+            Job::AppendWaits => inputs.push(Input::AppendWaits),
             Job::SnapshotSaved { index } => inputs.push(Input::SnapshotSaved { index }),
             Job::Fatal(why) => return Err(why),
             Job::Stop => return Ok(true),
@@ -272,6 +275,7 @@ fn write_error(error: WriteError) -> ClusterError {
         WriteError::NotLeader | WriteError::LeadershipLost => ClusterError::NoLeader,
         WriteError::TooLarge { have, limit } => ClusterError::TooLarge { have, limit },
         WriteError::DiskFull => ClusterError::DiskFull,
+        WriteError::DiskSpent => ClusterError::DiskSpent,
         WriteError::Overloaded => ClusterError::Overloaded,
     }
 }

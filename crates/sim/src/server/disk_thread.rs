@@ -138,6 +138,7 @@ pub fn done(world: &mut World) -> crate::invariants::Verdict {
             }
             Err(AppendError::Full) => {
                 world.server_after(SPACE_LOOK, ServerEvent::DiskDone);
+                turn::arrives(world, Input::AppendWaits);
                 return Ok(());
             }
             Err(error) => Err(error.to_string()),

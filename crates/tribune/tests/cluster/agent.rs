@@ -56,12 +56,17 @@ impl Agent {
         Agent { child, http, started, ready, ready_path }
     }
 
-    /// Waits until a write is acknowledged; how long that took since the start.
-    pub fn first_write(&mut self) -> Duration {
+    /// Waits until it says that it is ready.
+    pub fn ready(&mut self) {
         let mut said = [0; 64];
         if let Err(error) = self.ready.recv(&mut said) {
             panic!("the agent did not say that it is ready ({error}): {:?}", self.child.try_wait());
         }
+    }
+
+    /// Waits until a write is acknowledged; how long that took since the start.
+    pub fn first_write(&mut self) -> Duration {
+        self.ready();
         let mut client = Client::connect(self.http).expect("a connection");
         let answer = client.send("PUT", "/v1/kv/first", b"1");
         assert!(matches!(answer, Some((200, _, _))), "the first write: {answer:?}");

@@ -7,6 +7,7 @@
 )]
 
 mod agent;
+mod full;
 mod golden;
 mod history;
 mod kill;
