@@ -2,6 +2,7 @@
 //! 1,024, was made for programs that wait by `select`; a server needs more, as far as it is let.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tribune_edge::ProbesMax;
 
 use crate::http::wire::server::CONNECTIONS_MAX;
 
@@ -35,9 +36,36 @@ fn connections_within(descriptors: Option<u64>) -> usize {
     usize::try_from(left).unwrap_or(usize::MAX).min(CONNECTIONS_MAX)
 }
 
+/// How many probes there may be at a time: no more than what is kept back where files are few.
+pub fn probes_max() -> ProbesMax {
+    probes_within(getrlimit(Resource::Nofile).current)
+}
+
+fn probes_within(descriptors: Option<u64>) -> ProbesMax {
+    let most = ProbesMax::DEFAULT;
+    let Some(descriptors) = descriptors else { return most };
+    let share = usize::try_from(descriptors / 16).unwrap_or(usize::MAX).max(PROBES_MIN);
+    ProbesMax {
+        quick: most.quick.min(share),
+        slow: most.slow.min(share),
+        programs: most.programs.min(share),
+    }
+}
+
+/// Fewer at a time would delay each other.
+const PROBES_MIN: usize = 16;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn probes_fit_into_what_connections_leave() {
+        assert_eq!(probes_within(None), ProbesMax::DEFAULT);
+        assert_eq!(probes_within(Some(65_536)), ProbesMax::DEFAULT);
+        let few = probes_within(Some(1024));
+        assert_eq!(few, ProbesMax { quick: 64, slow: 64, programs: 64 });
+    }
 
     #[test]
     fn connections_leave_files_for_the_rest() {

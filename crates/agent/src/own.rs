@@ -3,7 +3,8 @@
 
 use crate::about;
 use crate::config::RuntimeConfig;
-use crate::probes::SocketProber;
+use crate::descriptors;
+use crate::probes::{SocketProber, TlsError, TlsFiles};
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use std::sync::Arc;
@@ -19,6 +20,17 @@ use tribune_node::server::Identity;
 /// The file of registrations within the data directory.
 const FILE: &str = "registrations";
 
+/// Why the agent's part of the node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum OwnError {
+    /// What was registered before cannot be read.
+    #[error(transparent)]
+    Local(#[from] LocalError),
+    /// The certificates that checks are to show, or to trust, are of no use.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
 /// Why a definition of a file was not registered: which one, and what is wrong with it.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -27,21 +39,23 @@ pub struct DefinitionError(String);
 /// Starts the agent's part of the node.
 ///
 /// # Errors
-/// If what was registered before cannot be read.
+/// If what was registered before, or a certificate for checks, cannot be read.
 pub fn start(
     config: &RuntimeConfig,
     identity: &Identity,
     cluster: Arc<dyn Cluster>,
     shutdown: &CancellationToken,
     tasks: &mut JoinSet<()>,
-) -> Result<Local, LocalError> {
+) -> Result<Local, OwnError> {
     let checks = &config.checks;
     let ports = config.network.sidecar_ports;
     let node = about::own_registration(config, identity).node;
     let settings = Settings {
         server: config.role.server,
         scripts_by_api: checks.enable_scripts,
-        scripts_by_file: checks.enable_scripts || checks.enable_local_scripts,
+        scripts_by_file: checks.enable_local_scripts,
+        probes_max: descriptors::probes_max(),
+        flap: checks.flap,
         check_output_bytes_max: checks.output_bytes_max,
         check_update_interval: checks.update_interval,
         discard_check_output: checks.discard_output,
@@ -50,8 +64,23 @@ pub fn start(
         ..Settings::for_node(node, seed())
     };
     let file = config.role.data_dir.as_ref().filter(|_| !config.role.dev).map(|dir| dir.join(FILE));
-    let prober = Arc::new(SocketProber::new());
-    Local::start(settings, file, cluster, prober, shutdown.clone(), tasks)
+    let prober = Arc::new(prober(config)?);
+    Ok(Local::start(settings, file, cluster, prober, shutdown.clone(), tasks)?)
+}
+
+/// What runs the probes; it shows the agent's certificate where the configuration says so.
+fn prober(config: &RuntimeConfig) -> Result<SocketProber, TlsError> {
+    if !config.tls.agent_tls_for_checks {
+        return Ok(SocketProber::new());
+    }
+    let own = &config.tls.internal_rpc;
+    SocketProber::with_files(&TlsFiles {
+        ca_file: own.ca_file.clone(),
+        ca_path: own.ca_path.clone(),
+        cert_file: own.cert_file.clone(),
+        key_file: own.key_file.clone(),
+        server_name: config.tls.server_name.clone(),
+    })
 }
 
 /// Registers what the files define, all of it or nothing; what they defined before and do not any

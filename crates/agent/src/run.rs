@@ -53,9 +53,9 @@ pub enum AgentError {
     /// The certificate authority cannot be made.
     #[error(transparent)]
     Ca(#[from] ca::CaError),
-    /// What was registered before cannot be read.
+    /// The agent's own services and checks cannot start.
     #[error(transparent)]
-    Local(#[from] tribune_node::local::LocalError),
+    Own(#[from] own::OwnError),
     /// A definition of the configuration is refused.
     #[error(transparent)]
     Definition(#[from] own::DefinitionError),

@@ -72,6 +72,8 @@ pub const CHECK_OUTPUT_SIZE: &str = "MaxOutputMaxSize must be positive";
 pub const CHECK_WARNING_ABOVE_CRITICAL: &str =
     "FailuresBeforeWarning can't be higher than FailuresBeforeCritical";
 pub const OS_SERVICE_UNSUPPORTED: &str = "not implemented";
+// Not recorded: the words of the others.
+pub const DOCKER_NEEDS_ARGS: &str = "Args must name the command of a Docker check";
 
 // transcripts/agent/registration.txt
 pub const WEIGHTS_PASSING: &str = "Invalid Weights: Passing must be greater than 0";
@@ -206,6 +208,11 @@ pub fn alias_service_unknown(id: &str, node: &str) -> String {
 /// Source: transcripts/agent/alias.txt.
 pub fn alias_failing(name: &str, output: &str) -> String {
     format!("Aliased check \"{name}\" failing: {output}")
+}
+
+/// Not recorded: the catalog could not be read for a check that follows another node.
+pub fn alias_not_read(node: &str, why: &str) -> String {
+    format!("Node {node} could not be read from the catalog: {why}")
 }
 
 /// Source: transcripts/agent/service.txt.

@@ -17,6 +17,8 @@ pub(crate) enum Alarm {
     Remove(CheckId),
     /// The catalog is to hear of a new output.
     Output(CheckId),
+    /// A check is to look at the node it follows.
+    Follow(CheckId),
     /// A check that was held for flapping may be let go.
     Reuse(CheckId),
     /// The catalog is to be compared with what is registered here.

@@ -3,6 +3,7 @@
 
 pub(crate) mod alias;
 pub(crate) mod flap;
+pub(crate) mod follow;
 pub(crate) mod history;
 pub(crate) mod lanes;
 pub(crate) mod plan;

@@ -101,8 +101,6 @@ fn refused(what: &str, name: &str, error: EdgeError) -> EdgeError {
     match error {
         EdgeError::Invalid(_) => EdgeError::Invalid(text),
         EdgeError::NotFound(_) => EdgeError::NotFound(text),
-        EdgeError::Refused(_) | EdgeError::NotSupported(_) | EdgeError::Stopping => {
-            EdgeError::Refused(text)
-        }
+        EdgeError::Refused(_) | EdgeError::Stopping => EdgeError::Refused(text),
     }
 }

@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use tribune_api::agent::AgentService;
 use tribune_api::health::HealthCheck;
 use tribune_state::Command;
-use tribune_state::ids::{CheckId, ServiceId};
+use tribune_state::ids::{CheckId, NodeName, ServiceId};
 
 use crate::check::probe::ProbeRequest;
 use crate::error::EdgeError;
-use crate::input::{RequestId, Ticket};
+use crate::input::{RequestId, SeenIndexes, Ticket};
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,8 @@ pub enum Effect {
     Publish(Vec<Change>),
     /// Run a probe; every one that is started must be reported once.
     Probe(Box<ProbeRequest>),
+    /// Read a node's rows in the catalog, as soon as they are past what was seen, and report.
+    Follow(Box<Follow>),
     /// Write to the catalog and report. At most one is under way.
     Propose(Ticket, Box<Command>),
     /// Read what the catalog holds for this node.
@@ -29,6 +31,19 @@ pub enum Effect {
     Reply(RequestId, Result<(), EdgeError>),
     /// Something the operator may want to read.
     Note(Note),
+}
+
+/// A node to read for a check that follows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Follow {
+    /// The check.
+    pub check: CheckId,
+    /// Its registration.
+    pub generation: u64,
+    /// The node.
+    pub node: NodeName,
+    /// Up to where it has been read; wait for more, for some minutes at most.
+    pub after: SeenIndexes,
 }
 
 /// A row that readers see has changed, or is gone.

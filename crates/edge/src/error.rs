@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Why the agent refused. Statuses are the front door's: 400, 404, 500, 501 and 503 in order.
+/// Why the agent refused. Statuses are the front door's: 400, 404, 500 and 503 in order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum EdgeError {
     /// What was asked for makes no sense.
@@ -14,9 +14,6 @@ pub enum EdgeError {
     /// It makes sense, but this agent does not do it; Consul answers 500 to these.
     #[error("{0}")]
     Refused(String),
-    /// A kind of check that this version cannot run.
-    #[error("check type \"{0}\" is not supported yet")]
-    NotSupported(String),
     /// The agent is stopping.
     #[error("agent is stopping")]
     Stopping,

@@ -1,12 +1,13 @@
 //! Everything that can happen to an agent's brain. Inputs are data: a run can be replayed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tribune_api::agent::{CheckRegistration, ServiceDefinition};
 use tribune_state::catalog::{CheckRow, CheckStatus, NodeRow, ServiceRow};
-use tribune_state::ids::{CheckId, ServiceId};
+use tribune_state::ids::{CheckId, Index, ServiceId};
 
 /// Which request an [`Effect::Reply`](crate::Effect::Reply) answers. The body counts them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -27,6 +28,8 @@ pub enum Input {
     Ask(RequestId, Box<Ask>),
     /// A probe has ended.
     Probed(Box<ProbeResult>),
+    /// A node that a check follows has been read, or the reason why not.
+    Followed(Box<Followed>),
     /// The cluster has taken a write, or it has not.
     Proposed(Ticket, Taken),
     /// What the catalog holds for this node, as [`Effect::ReadCatalog`](crate::Effect) asked.
@@ -59,6 +62,37 @@ pub struct ProbeResult {
     pub waited: Duration,
     /// How long it took.
     pub took: Duration,
+}
+
+/// What became of [`Effect::Follow`](crate::Effect).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Followed {
+    /// The check that follows.
+    pub check: CheckId,
+    /// The registration it was for.
+    pub generation: u64,
+    /// What the catalog holds, or why it could not be read.
+    pub found: Result<FollowedNode, String>,
+}
+
+/// What the catalog holds for a node that a check follows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FollowedNode {
+    /// Up to where it has been read.
+    pub at: SeenIndexes,
+    /// The ids of its services.
+    pub services: BTreeSet<ServiceId>,
+    /// The checks of it and of them.
+    pub checks: Vec<Arc<CheckRow>>,
+}
+
+/// Up to where a node has been read; zero is nowhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenIndexes {
+    /// The index of the node with its services.
+    pub node: Index,
+    /// That of its checks.
+    pub checks: Index,
 }
 
 /// What can be asked of an agent.

@@ -31,12 +31,15 @@ use tribune_state::ids::{NodeName, ServiceId};
 
 pub use check::flap::FlapSettings;
 pub use check::lanes::ProbesMax;
-pub use check::probe::{HttpProbe, ProbeRequest, ProbeSpec, TcpProbe, TlsProbe};
-pub use effect::{Change, Effect, Note, Save};
+pub use check::probe::{
+    DockerProbe, GrpcProbe, HttpProbe, ProbeRequest, ProbeSpec, TcpProbe, TlsProbe,
+};
+pub use effect::{Change, Effect, Follow, Note, Save};
 pub use error::EdgeError;
 pub use facts::{CheckFacts, ProbeTotals};
 pub use input::{
-    Ask, CatalogSnapshot, Declared, Input, ProbeResult, RequestId, Taken, Ticket, TtlUpdate,
+    Ask, CatalogSnapshot, Declared, Followed, FollowedNode, Input, ProbeResult, RequestId,
+    SeenIndexes, Taken, Ticket, TtlUpdate,
 };
 pub use journal::RestoreError;
 pub use service::content_hash;
@@ -51,7 +54,7 @@ pub mod wire {
 }
 
 use alarms::Alarm;
-use check::{alias, run};
+use check::{alias, follow, run};
 use state::State;
 
 /// One agent's brain.
@@ -132,6 +135,10 @@ impl Edge {
                 run::on_result(&mut self.state, *result);
                 None
             }
+            Input::Followed(followed) => {
+                follow::on_followed(&mut self.state, *followed);
+                None
+            }
             Input::Proposed(ticket, taken) => {
                 self.on_proposed(ticket, taken);
                 None
@@ -203,6 +210,7 @@ impl Edge {
             Alarm::Remove(check) => run::on_removal_due(state, &check),
             Alarm::Output(check) => state.check_changed(&check),
             Alarm::Reuse(check) => run::on_reuse(state, &check),
+            Alarm::Follow(check) => follow::on_due(state, &check),
             Alarm::FullSync => sync::on_full_sync(state),
             Alarm::Persist => journal::save(state),
         }

@@ -41,6 +41,10 @@ pub(crate) struct State {
     pub effects: Vec<Effect>,
 }
 
+/// The deadlines that a check may have.
+const ALARMS_OF_CHECK: [fn(CheckId) -> Alarm; 6] =
+    [Alarm::Run, Alarm::Ttl, Alarm::Remove, Alarm::Output, Alarm::Reuse, Alarm::Follow];
+
 /// Who follows whom.
 #[derive(Debug, Default)]
 pub(crate) struct Aliases {
@@ -136,7 +140,7 @@ impl State {
         let check = self.checks.get(id)?;
         let service = check.kept.service.clone();
         self.unlink(id, &service);
-        for alarm in [Alarm::Run, Alarm::Ttl, Alarm::Remove, Alarm::Output, Alarm::Reuse] {
+        for alarm in ALARMS_OF_CHECK {
             self.alarms.clear(&alarm(id.clone()));
         }
         self.aliases.due.insert(service);

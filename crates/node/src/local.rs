@@ -5,6 +5,7 @@
 
 mod body;
 mod file;
+mod follow;
 #[cfg(test)]
 mod tests;
 

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value as Json;
+use tribune_edge::FlapSettings;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct RuntimeConfig {
@@ -250,6 +251,8 @@ pub struct ChecksConfig {
     pub deregister_after_min: Duration,
     pub reap_interval: Duration,
     pub sync_interval: Duration,
+    /// How checks that keep changing are held; none: they are not.
+    pub flap: Option<FlapSettings>,
     /// As the API takes them at `/v1/agent/service/register`.
     pub services: Hidden<Vec<Json>>,
     /// As the API takes them at `/v1/agent/check/register`.

@@ -29,8 +29,6 @@ pub enum HttpError {
     Internal(String),
     /// A feature that is not there yet, by its name.
     NotYet(&'static str),
-    /// What this agent cannot do, in its own words.
-    Unsupported(String),
     Cluster(ClusterError),
     /// An error to a read that sends the headers of a read all the same.
     WithMeta(Meta, Box<HttpError>),
@@ -70,7 +68,7 @@ impl HttpError {
             HttpError::TooSlow => StatusCode::REQUEST_TIMEOUT,
             HttpError::Busy(_) => StatusCode::TOO_MANY_REQUESTS,
             HttpError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            HttpError::NotYet(_) | HttpError::Unsupported(_) => StatusCode::NOT_IMPLEMENTED,
+            HttpError::NotYet(_) => StatusCode::NOT_IMPLEMENTED,
             HttpError::Cluster(error) => cluster_status(error),
             HttpError::WithMeta(_, error) => error.status(),
         }
@@ -83,8 +81,7 @@ impl HttpError {
             | HttpError::Forbidden(text)
             | HttpError::NotFound(text)
             | HttpError::TooLarge(text)
-            | HttpError::Internal(text)
-            | HttpError::Unsupported(text) => text.clone(),
+            | HttpError::Internal(text) => text.clone(),
             HttpError::Busy(text) => (*text).to_owned(),
             HttpError::TooSlow => "request body arrived too slowly".to_owned(),
             HttpError::Broken => "request body broke off".to_owned(),
@@ -114,7 +111,6 @@ impl From<EdgeError> for HttpError {
             EdgeError::Invalid(_) => HttpError::BadRequest(text),
             EdgeError::NotFound(_) => HttpError::NotFound(text),
             EdgeError::Refused(_) => HttpError::Internal(text),
-            EdgeError::NotSupported(_) => HttpError::Unsupported(text),
             EdgeError::Stopping => HttpError::Cluster(ClusterError::Stopping),
         }
     }

@@ -5,25 +5,24 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+
+use super::resolve::Resolver;
 
 /// A further address of a name is tried when those before it have not answered in this time.
 /// Source: RFC 8305, section 8, rounded.
 const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(300);
-/// No more addresses of one name are tried.
-const ADDRESSES_MAX: usize = 8;
 
 /// Connects to `host:port`; all addresses of a name are tried, each a little later.
-pub(super) async fn dial(address: &str) -> Result<TcpStream, String> {
-    if !address.contains(':') {
-        return Err(format!("dial tcp: address {address}: missing port in address"));
+pub(super) async fn dial(address: &str, resolver: &Resolver) -> Result<TcpStream, String> {
+    let found = resolver.find(address).await.map_err(|why| format!("dial tcp: {why}"))?;
+    if let [only] = found.as_slice() {
+        return connect(*only).await;
     }
-    let found = lookup_host(address).await.map_err(|error| unknown(address, &error))?;
-    let found: Vec<SocketAddr> = found.take(ADDRESSES_MAX).collect();
     let mut attempts = JoinSet::new();
     let mut rest = found.into_iter();
-    let mut last = unknown(address, &io::Error::from(io::ErrorKind::NotFound));
+    let mut last = format!("dial tcp: lookup {}: no such host", host(address));
     if let Some(first) = rest.next() {
         attempts.spawn(connect(first));
     }
@@ -59,11 +58,4 @@ pub(super) fn system_text(error: &io::Error) -> String {
     let text = text.split(" (os error").next().unwrap_or(&text);
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
-}
-
-fn unknown(address: &str, error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::InvalidInput => format!("dial tcp: address {address}: invalid port"),
-        _ => format!("dial tcp: lookup {}: no such host", host(address)),
-    }
 }

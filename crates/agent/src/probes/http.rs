@@ -14,15 +14,17 @@ use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::task::JoinSet;
 use tribune_edge::HttpProbe;
 use tribune_node::local::Probed;
 use tribune_state::catalog::CheckStatus;
 
+use super::dial::dial;
+use super::drive::drive;
 use super::url::{self, Url};
-use super::{critical, dial, tls};
+use super::{Shared, critical};
 
-const USER_AGENT: &str = "Consul Health Check";
+/// Of every check that has one.
+pub(super) const USER_AGENT: &str = "Consul Health Check";
 const ACCEPT: &str = "text/plain, text/*, */*";
 /// As Go's client.
 const REDIRECTS_MAX: usize = 10;
@@ -32,12 +34,12 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Runs the probe; never longer than `limit`.
 pub(super) async fn probe(
     probe: &HttpProbe,
-    trust: &tls::Trust,
+    shared: &Shared,
     limit: Duration,
     output_bytes_max: usize,
 ) -> Probed {
     let fails = |why: &str| critical(failure(probe, why));
-    match tokio::time::timeout(limit, run(probe, trust, output_bytes_max)).await {
+    match tokio::time::timeout(limit, run(probe, shared, output_bytes_max)).await {
         Ok(Ok(probed)) => probed,
         Ok(Err(why)) => fails(&why),
         Err(_) => {
@@ -56,20 +58,19 @@ fn failure(probe: &HttpProbe, why: &str) -> String {
     format!("{method} \"{}\": {why}", url::printed(&probe.url))
 }
 
-async fn run(probe: &HttpProbe, trust: &tls::Trust, bytes_max: usize) -> Result<Probed, String> {
+async fn run(probe: &HttpProbe, shared: &Shared, bytes_max: usize) -> Result<Probed, String> {
     let mut to = url::parse(&probe.url)?;
     let mut method = Method::from_bytes(probe.method.as_bytes())
         .map_err(|_| format!("net/http: invalid method {:?}", probe.method))?;
     let mut body = Bytes::from(probe.body.clone());
     for turn in 0..=REDIRECTS_MAX {
-        let mut exchange = Exchange::new(probe, &to, trust).await?;
         let request = request(probe, &to, &method, body.clone(), turn == 0)?;
-        let response = exchange.send(request).await?;
-        match next_place(&to, &response).filter(|_| probe.follow_redirects) {
-            Some(next) => to = next?,
-            None => return Ok(judge(probe, response, bytes_max).await),
+        let answer = exchange(probe, &to, shared, request, bytes_max).await?;
+        match &answer.location {
+            Some(location) => to = url::join(&to, location)?,
+            None => return Ok(judge(probe, &answer)),
         }
-        let keeps_method = matches!(response.status().as_u16(), 307 | 308);
+        let keeps_method = matches!(answer.code.as_u16(), 307 | 308);
         if !keeps_method && method != Method::HEAD {
             method = Method::GET;
             body = Bytes::new();
@@ -78,57 +79,59 @@ async fn run(probe: &HttpProbe, trust: &tls::Trust, bytes_max: usize) -> Result<
     Err(format!("stopped after {REDIRECTS_MAX} redirects"))
 }
 
-/// A connection and the task that drives it, which ends with it.
-struct Exchange {
-    sender: http1::SendRequest<Full<Bytes>>,
-    driver: JoinSet<()>,
+/// What came back.
+struct Answer {
+    code: StatusCode,
+    reason: String,
+    /// Where to go next, if redirections are followed and this is one.
+    location: Option<String>,
+    /// The beginning of the body.
+    body: Vec<u8>,
 }
 
-impl Exchange {
-    async fn new(probe: &HttpProbe, to: &Url, trust: &tls::Trust) -> Result<Exchange, String> {
-        let stream = dial::dial(&to.address()).await?;
-        if to.is_tls {
-            let stream = tls::wrap(stream, &to.host, &probe.tls, trust).await?;
-            return Exchange::over(stream).await;
-        }
-        Exchange::over(stream).await
+async fn exchange(
+    probe: &HttpProbe,
+    to: &Url,
+    shared: &Shared,
+    request: Request<Full<Bytes>>,
+    bytes_max: usize,
+) -> Result<Answer, String> {
+    let stream = dial(&to.address(), &shared.resolver).await?;
+    if to.is_tls {
+        let stream = shared.trust.wrap(stream, &to.host, &probe.tls).await?;
+        return over(stream, probe, request, bytes_max).await;
     }
-
-    async fn over<S>(stream: S) -> Result<Exchange, String>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let mut builder = http1::Builder::new();
-        builder.max_buf_size(HEAD_BYTES_MAX);
-        let handshake = builder.handshake(TokioIo::new(stream)).await;
-        let (sender, connection) = handshake.map_err(|error| error.to_string())?;
-        let mut driver = JoinSet::new();
-        driver.spawn(async move {
-            // What went wrong shows in the answer.
-            let _ = connection.await;
-        });
-        Ok(Exchange { sender, driver })
-    }
-
-    async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Held>, String> {
-        let response = self.sender.send_request(request).await.map_err(|error| {
-            if error.is_parse() {
-                "net/http: malformed HTTP response".to_owned()
-            } else if error.is_incomplete_message() {
-                "EOF".to_owned()
-            } else {
-                error.to_string()
-            }
-        })?;
-        let driver = std::mem::take(&mut self.driver);
-        Ok(response.map(|body| Held { body, _driver: driver }))
-    }
+    over(stream, probe, request, bytes_max).await
 }
 
-/// A body that keeps its connection alive.
-struct Held {
-    body: Incoming,
-    _driver: JoinSet<()>,
+async fn over<S>(
+    stream: S,
+    probe: &HttpProbe,
+    request: Request<Full<Bytes>>,
+    bytes_max: usize,
+) -> Result<Answer, String>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut builder = http1::Builder::new();
+    builder.max_buf_size(HEAD_BYTES_MAX);
+    let handshake = builder.handshake(TokioIo::new(stream)).await;
+    let (mut sender, connection) = handshake.map_err(|error| error.to_string())?;
+    drive(connection, async move {
+        let response = sender.send_request(request).await.map_err(|error| broken(&error))?;
+        Ok(read(probe, response, bytes_max).await)
+    })
+    .await
+}
+
+fn broken(error: &hyper::Error) -> String {
+    if error.is_parse() {
+        "net/http: malformed HTTP response".to_owned()
+    } else if error.is_incomplete_message() {
+        "EOF".to_owned()
+    } else {
+        error.to_string()
+    }
 }
 
 fn request(
@@ -171,23 +174,33 @@ fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
-fn next_place(from: &Url, response: &Response<Held>) -> Option<Result<Url, String>> {
-    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
-        return None;
-    }
-    let location = response.headers().get(header::LOCATION)?;
-    let location = String::from_utf8_lossy(location.as_bytes());
-    Some(url::join(from, &location))
-}
-
-async fn judge(probe: &HttpProbe, response: Response<Held>, bytes_max: usize) -> Probed {
+/// The head, and of the body the beginning; what follows is not read, however long it is.
+async fn read(probe: &HttpProbe, response: Response<Incoming>, bytes_max: usize) -> Answer {
     let code = response.status();
-    let reason = response.extensions().get::<hyper::ext::ReasonPhrase>();
-    let reason = match reason {
+    let leads_on = matches!(code.as_u16(), 301 | 302 | 303 | 307 | 308);
+    let location = response.headers().get(header::LOCATION);
+    let location = location.filter(|_| leads_on && probe.follow_redirects);
+    let location = location.map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned());
+    let reason = match response.extensions().get::<hyper::ext::ReasonPhrase>() {
         Some(own) => String::from_utf8_lossy(own.as_bytes()).into_owned(),
         None => code.canonical_reason().unwrap_or_default().to_owned(),
     };
-    let body = read(response.into_body(), bytes_max).await;
+    let mut answer = Answer { code, reason, location, body: Vec::new() };
+    if answer.location.is_some() {
+        return answer;
+    }
+    let mut body = response.into_body();
+    while answer.body.len() < bytes_max {
+        let Some(Ok(frame)) = body.frame().await else { break };
+        let Ok(data) = frame.into_data() else { continue };
+        let room = bytes_max - answer.body.len();
+        answer.body.extend_from_slice(data.get(..room).unwrap_or(&data));
+    }
+    answer
+}
+
+fn judge(probe: &HttpProbe, answer: &Answer) -> Probed {
+    let (code, reason) = (answer.code, &answer.reason);
     let status = if code.is_success() {
         CheckStatus::Passing
     } else if code == StatusCode::TOO_MANY_REQUESTS {
@@ -196,18 +209,6 @@ async fn judge(probe: &HttpProbe, response: Response<Held>, bytes_max: usize) ->
         CheckStatus::Critical
     };
     let (method, url, code) = (&probe.method, &probe.url, code.as_u16());
-    let body = String::from_utf8_lossy(&body);
+    let body = String::from_utf8_lossy(&answer.body);
     Probed { status, output: format!("HTTP {method} {url}: {code} {reason} Output: {body}") }
-}
-
-/// The beginning of a body; what follows is not read, however long it is.
-async fn read(mut held: Held, bytes_max: usize) -> Vec<u8> {
-    let mut kept = Vec::new();
-    while kept.len() < bytes_max {
-        let Some(Ok(frame)) = held.body.frame().await else { break };
-        let Ok(data) = frame.into_data() else { continue };
-        let room = bytes_max - kept.len();
-        kept.extend_from_slice(data.get(..room).unwrap_or(&data));
-    }
-    kept
 }

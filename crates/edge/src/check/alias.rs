@@ -45,15 +45,30 @@ fn look_at(state: &State, target: &ServiceId) -> (CheckStatus, String) {
     }
     let ids = state.checks_of(target).into_iter().chain(state.checks_of(&ServiceId::default()));
     let checks: Vec<_> = ids.filter_map(|id| state.checks.get(&id)).collect();
+    let seen = checks.iter().map(|check| Seen {
+        status: &check.status,
+        name: &check.plan.name,
+        output: &check.output,
+    });
+    worst(seen)
+}
+
+/// What a follower sees of a check.
+pub(crate) struct Seen<'a> {
+    pub status: &'a CheckStatus,
+    pub name: &'a str,
+    pub output: &'a str,
+}
+
+/// The state of a follower of these checks: that of the first of the worst.
+pub(crate) fn worst<'a>(checks: impl Iterator<Item = Seen<'a>>) -> (CheckStatus, String) {
+    let checks: Vec<Seen<'_>> = checks.collect();
     if checks.is_empty() {
         return (CheckStatus::Passing, messages::ALIAS_NO_CHECKS.to_owned());
     }
-    let worst = |status: CheckStatus| checks.iter().find(|check| check.status == status);
-    match worst(CheckStatus::Critical).or_else(|| worst(CheckStatus::Warning)) {
-        Some(check) => {
-            let text = messages::alias_failing(&check.plan.name, &check.output);
-            (check.status.clone(), text)
-        }
+    let first = |status: CheckStatus| checks.iter().find(|check| *check.status == status);
+    match first(CheckStatus::Critical).or_else(|| first(CheckStatus::Warning)) {
+        Some(check) => (check.status.clone(), messages::alias_failing(check.name, check.output)),
         None => (CheckStatus::Passing, messages::ALIAS_PASSING.to_owned()),
     }
 }

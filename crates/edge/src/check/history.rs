@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tribune_state::catalog::CheckStatus;
 
+use crate::input::SeenIndexes;
+
 /// What a check's runs have shown.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct History {
@@ -20,6 +22,8 @@ pub(crate) struct History {
     /// Changes of what the results say, but for the first result.
     pub transitions: u64,
     pub last_transition: Option<Duration>,
+    /// Of a check that follows another node: up to where it has read.
+    pub seen: SeenIndexes,
 }
 
 /// Whether a check runs.

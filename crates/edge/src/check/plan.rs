@@ -8,9 +8,9 @@ use std::time::Duration;
 use tribune_api::agent::CheckDefinition;
 use tribune_api::duration::GoDuration;
 use tribune_api::messages;
-use tribune_state::ids::ServiceId;
+use tribune_state::ids::{NodeName, ServiceId};
 
-use crate::check::probe::{HttpProbe, ProbeSpec, TcpProbe, TlsProbe};
+use crate::check::probe::{DockerProbe, GrpcProbe, HttpProbe, ProbeSpec, TcpProbe, TlsProbe};
 use crate::check::thresholds::Thresholds;
 use crate::error::EdgeError;
 
@@ -41,6 +41,8 @@ pub(crate) enum Run {
     Ttl(Duration),
     /// By the checks of another service.
     Alias(ServiceId),
+    /// By the checks of another node in the catalog.
+    Follow(NodeName, ServiceId),
     /// It stays as it is.
     Fixed,
 }
@@ -87,6 +89,8 @@ pub(crate) struct Allowed {
 pub(crate) const INTERVAL_MIN: Duration = Duration::from_secs(1);
 /// Of probes that name none. Source: consul-surface C.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// Of programs that name none. Source: consul-surface C.
+const PROGRAM_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The kinds, in the order in which they win when several are named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,34 +211,67 @@ fn refuse_contradictions(
 }
 
 fn run(asked: &CheckDefinition, kind: Kind, allowed: Allowed) -> Result<Run, EdgeError> {
-    Ok(match kind {
-        Kind::Ttl => Run::Ttl(asked.ttl.to_std()),
-        Kind::Http => probe(asked, ProbeSpec::Http(http(asked)), false),
-        Kind::Tcp => {
-            let tls = asked.tcp_use_tls.then(|| tls(asked));
-            probe(asked, ProbeSpec::Tcp(TcpProbe { address: asked.tcp.clone(), tls }), false)
-        }
-        Kind::Alias if asked.alias_node.is_empty() => {
-            Run::Alias(asked.alias_service.as_str().into())
-        }
+    let spec = match kind {
+        Kind::Ttl => return Ok(Run::Ttl(asked.ttl.to_std())),
+        Kind::Alias => return Ok(alias(asked)),
         Kind::Docker | Kind::Script if !allowed.scripts => {
             return Err(EdgeError::Refused(messages::SCRIPTS_DISABLED.to_owned()));
         }
         Kind::OsService => {
             return Err(EdgeError::Refused(messages::OS_SERVICE_UNSUPPORTED.to_owned()));
         }
-        Kind::Alias => return Err(EdgeError::NotSupported("alias of another node".to_owned())),
-        Kind::Grpc | Kind::Udp | Kind::Docker | Kind::Script | Kind::H2ping => {
-            return Err(EdgeError::NotSupported(kind.name().to_owned()));
+        Kind::Http => ProbeSpec::Http(http(asked)),
+        Kind::Tcp => {
+            let tls = asked.tcp_use_tls.then(|| tls(asked));
+            ProbeSpec::Tcp(TcpProbe { address: asked.tcp.clone(), tls })
         }
-    })
+        Kind::Udp => ProbeSpec::Udp(asked.udp.clone()),
+        Kind::Grpc => ProbeSpec::Grpc(grpc(asked)),
+        Kind::H2ping => {
+            let tls = asked.h2ping_use_tls.unwrap_or(true).then(|| tls(asked));
+            ProbeSpec::H2ping(TcpProbe { address: asked.h2ping.clone(), tls })
+        }
+        Kind::Script => ProbeSpec::Script(args(asked)),
+        Kind::Docker if args(asked).is_empty() => {
+            return Err(invalid(messages::DOCKER_NEEDS_ARGS));
+        }
+        Kind::Docker => ProbeSpec::Docker(DockerProbe {
+            container: asked.docker_container_id.clone(),
+            args: args(asked),
+        }),
+    };
+    Ok(probe(asked, spec, false))
+}
+
+fn alias(asked: &CheckDefinition) -> Run {
+    let service = asked.alias_service.as_str().into();
+    match asked.alias_node.as_str() {
+        "" => Run::Alias(service),
+        node => Run::Follow(node.into(), service),
+    }
+}
+
+/// The command of a script, by the newer of its two names.
+fn args(asked: &CheckDefinition) -> Vec<String> {
+    let named = asked.args.as_ref().filter(|args| !args.is_empty());
+    named.or(asked.script_args.as_ref()).cloned().unwrap_or_default()
+}
+
+fn grpc(asked: &CheckDefinition) -> GrpcProbe {
+    let (address, service) = asked.grpc.split_once('/').unwrap_or((&asked.grpc, ""));
+    GrpcProbe {
+        address: address.to_owned(),
+        service: service.to_owned(),
+        tls: asked.grpc_use_tls.then(|| tls(asked)),
+    }
 }
 
 fn probe(asked: &CheckDefinition, spec: ProbeSpec, eager: bool) -> Run {
+    let timeout = if spec.is_program() { PROGRAM_TIMEOUT } else { TIMEOUT };
     Run::Probe(ProbePlan {
         spec: Arc::new(spec),
         every: asked.interval.to_std().max(INTERVAL_MIN),
-        timeout: positive(asked.timeout).unwrap_or(TIMEOUT),
+        timeout: positive(asked.timeout).unwrap_or(timeout),
         eager,
     })
 }

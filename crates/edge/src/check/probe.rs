@@ -22,21 +22,29 @@ pub struct ProbeRequest {
     pub output_bytes_max: usize,
 }
 
-/// What to try. More kinds will come; the names are those that Consul shows.
+/// What to try.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProbeSpec {
     /// A request by HTTP or HTTPS.
     Http(HttpProbe),
     /// A connection by TCP, with TLS if asked for.
     Tcp(TcpProbe),
+    /// A datagram by UDP to this host and port: silence is well, a refusal is not.
+    Udp(String),
+    /// A question of gRPC's health protocol.
+    Grpc(GrpcProbe),
+    /// A ping of HTTP/2.
+    H2ping(TcpProbe),
+    /// A program of this machine.
+    Script(Vec<String>),
+    /// A program within a container.
+    Docker(DockerProbe),
 }
 
 impl ProbeSpec {
     /// True if it starts a program, of which only a few run at a time.
     pub(crate) fn is_program(&self) -> bool {
-        match self {
-            ProbeSpec::Http(_) | ProbeSpec::Tcp(_) => false,
-        }
+        matches!(self, ProbeSpec::Script(_) | ProbeSpec::Docker(_))
     }
 }
 
@@ -64,6 +72,26 @@ pub struct TcpProbe {
     pub address: String,
     /// How to speak TLS, if at all.
     pub tls: Option<TlsProbe>,
+}
+
+/// A question to a gRPC server about its health.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrpcProbe {
+    /// Host and port.
+    pub address: String,
+    /// The service to ask about; empty for the server as a whole.
+    pub service: String,
+    /// How to speak TLS, if at all.
+    pub tls: Option<TlsProbe>,
+}
+
+/// A program within a container, started through the engine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DockerProbe {
+    /// The container's id or name.
+    pub container: String,
+    /// The program and its arguments.
+    pub args: Vec<String>,
 }
 
 /// How to speak TLS.

@@ -48,6 +48,7 @@ pub(crate) fn begin(state: &mut State, id: &CheckId) {
             let wait = state.random(every);
             state.alarms.set(Alarm::Run(id.clone()), state.now + wait);
         }
+        Run::Follow(..) => state.alarms.set(Alarm::Follow(id.clone()), state.now),
         Run::Ttl(_) => {}
         Run::Alias(target) => {
             state.aliases.due.insert(target.clone());

@@ -204,6 +204,34 @@ fn an_alias_follows_the_worst_of_its_service() {
 }
 
 #[test]
+fn a_check_follows_another_node_in_the_catalog() {
+    let mut world = World::new();
+    let check = r#"{"ID":"f","Name":"f","AliasNode":"node2","AliasService":"db"}"#;
+    world.register_check(check).unwrap();
+    world.run_for(1.0);
+    let unknown = "Service db could not be found on node node2";
+    assert_eq!(world.status("f"), ("critical".into(), unknown.into()));
+    world.meddle(super::sync::foreign("node2", "db", "c"));
+    world.run_for(5.0);
+    assert_eq!(world.status("f"), ("passing".into(), "All checks passing.".into()));
+    assert_eq!(world.told_status("f"), "passing");
+    // Of the node alone, whatever services it has; an unreachable catalog is no good news.
+    world.register_check(r#"{"ID":"n","Name":"n","AliasNode":"nosuch"}"#).unwrap();
+    world.run_for(1.0);
+    assert_eq!(world.status("n"), ("passing".into(), "No checks found.".into()));
+    world.cluster = Cluster::Refuses;
+    world.run_for(5.0);
+    let unread = "Node node2 could not be read from the catalog: no leader";
+    assert_eq!(world.status("f"), ("critical".into(), unread.into()));
+    world.cluster = Cluster::Takes;
+    world.run_for(40.0);
+    assert_eq!(world.told_status("f"), "passing");
+    world.ask(Ask::DeregisterCheck("f".into())).unwrap();
+    world.run_for(40.0);
+    assert!(world.told_check("f").is_none());
+}
+
+#[test]
 fn maintenance_is_a_critical_check_with_a_reason() {
     let mut world = World::new();
     world.register(r#"{"ID":"web1","Name":"web","Tags":["a"]}"#).unwrap();

@@ -85,3 +85,14 @@ fn a_declaration_wins_over_a_request_also_after_a_restart() {
     let back = World::with(settings(1), world.file.clone());
     assert_eq!(names(&back), (vec![], vec![]));
 }
+
+#[test]
+fn scripts_are_for_files_where_only_files_may_have_them() {
+    let script = r#"{"ID":"s","Name":"s","Args":["true"],"Interval":"10s"}"#;
+    let mut world = World::with(Settings { scripts_by_file: true, ..settings(7) }, Vec::new());
+    assert!(matches!(world.register_check(script), Err(EdgeError::Refused(_))));
+    world.declare(&[], &[script]).unwrap();
+    assert_eq!(world.checks["s"].kind, "script");
+    let mut other = World::new();
+    assert!(matches!(other.declare(&[], &[script]), Err(EdgeError::Refused(_))));
+}

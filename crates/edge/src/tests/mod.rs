@@ -23,8 +23,9 @@ use tribune_state::{Command, Entry, Stamp, Store, View};
 
 use crate::wire::{CheckRegistration, ServiceDefinition};
 use crate::{
-    Ask, CatalogSnapshot, Change, CheckFacts, Declared, Edge, EdgeError, Effect, Input, Note,
-    ProbeRequest, ProbeResult, RequestId, Save, Settings, Taken, TtlUpdate,
+    Ask, CatalogSnapshot, Change, CheckFacts, Declared, Edge, EdgeError, Effect, Follow, Followed,
+    FollowedNode, Input, Note, ProbeRequest, ProbeResult, RequestId, Save, SeenIndexes, Settings,
+    Taken, TtlUpdate,
 };
 
 /// What the cluster does with a write.
@@ -162,6 +163,7 @@ impl World {
                     self.later(CLUSTER_TAKES, Input::Proposed(ticket, taken));
                 }
                 Effect::ReadCatalog => read = true,
+                Effect::Follow(follow) => self.follow(*follow),
                 Effect::Persist(ticket, save) => {
                     match save {
                         Save::Append(bytes) => self.file.extend(bytes),
@@ -227,6 +229,23 @@ impl World {
             took: takes,
         };
         self.later(takes, Input::Probed(Box::new(result)));
+    }
+
+    /// Reads a node for a check that follows it; looks again a little later, as if woken.
+    fn follow(&mut self, follow: Follow) {
+        let view = self.view();
+        let catalog = view.catalog();
+        let found = match self.cluster {
+            Cluster::Refuses => Err("no leader".to_owned()),
+            _ => Ok(FollowedNode {
+                at: SeenIndexes { node: Index(self.store.at().0), checks: Index(1) },
+                services: catalog.services_on(&follow.node).map(|row| row.id.clone()).collect(),
+                checks: catalog.checks_on(&follow.node).cloned().collect(),
+            }),
+        };
+        let (check, generation) = (follow.check, follow.generation);
+        let wait = if follow.after == SeenIndexes::default() { 0.001 } else { 1.0 };
+        self.later(secs(wait), Input::Followed(Box::new(Followed { check, generation, found })));
     }
 
     /// Writes to the catalog as anybody might.

@@ -1,6 +1,8 @@
 //! What is refused, in the recorded words, and what is accepted and how it looks then.
 //! Source: transcripts agent/service.txt, agent/check.txt, agent/registration.txt, agent/types.txt.
 
+use tribune_api::messages;
+
 use super::*;
 
 fn invalid(text: &str) -> Result<(), EdgeError> {
@@ -173,8 +175,8 @@ fn checks_are_refused_in_the_recorded_words() {
             Err(EdgeError::Refused("not implemented".into())),
         ),
         (
-            r#"{"Name":"x","GRPC":"127.0.0.1:1","Interval":"600s"}"#,
-            Err(EdgeError::NotSupported("grpc".into())),
+            r#"{"Name":"x","DockerContainerID":"c","Args":["true"],"Interval":"600s"}"#,
+            Err(EdgeError::Refused(messages::SCRIPTS_DISABLED.into())),
         ),
     ] {
         assert_eq!(world.register_check(body), expected, "{body}");
@@ -185,6 +187,10 @@ fn checks_are_refused_in_the_recorded_words() {
         r#"{"Name":"x","TTL":10}"#,
         r#"{"Name":"y","AliasService":"s","Interval":"10s"}"#,
         r#"{"Name":"z","Interval":"10s","ServiceID":"s"}"#,
+        r#"{"Name":"g","GRPC":"127.0.0.1:1/svc","GRPCUseTLS":true,"Interval":600000000000}"#,
+        r#"{"Name":"u","UDP":"127.0.0.1:1","Interval":"600s"}"#,
+        r#"{"Name":"h","H2PING":"127.0.0.1:1","Interval":"600s"}"#,
+        r#"{"Name":"n","AliasNode":"nosuch"}"#,
     ] {
         assert_eq!(world.register_check(body), Ok(()), "{body}");
     }

@@ -8,7 +8,7 @@ use tribune_state::catalog::{Deregister, Register};
 
 use super::*;
 
-fn foreign(node_name: &str, service: &str, check: &str) -> CatalogCommand {
+pub(super) fn foreign(node_name: &str, service: &str, check: &str) -> CatalogCommand {
     let row = |id: &str| ServiceRow {
         id: id.into(),
         service: id.into(),

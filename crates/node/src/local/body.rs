@@ -18,7 +18,7 @@ use tribune_edge::{
 use tribune_state::catalog::CheckStatus;
 use tribune_state::{Command, Outcome, Source};
 
-use super::{Probed, Prober, Request, Shown, file};
+use super::{Probed, Prober, Request, Shown, file, follow};
 use crate::cluster::{Cluster, Write};
 
 /// What the brain acts on.
@@ -125,6 +125,10 @@ impl Body {
                 self.outside.changes.send_modify(|count| *count += 1);
             }
             Effect::Probe(request) => self.probe(*request),
+            Effect::Follow(follow) => {
+                let cluster = self.outside.cluster.clone();
+                self.running.spawn(follow::run(cluster, *follow));
+            }
             Effect::Propose(ticket, command) => self.propose(ticket, *command),
             Effect::ReadCatalog => return Some(Input::Catalog(Box::new(self.snapshot()))),
             Effect::Persist(ticket, save) => self.persist(ticket, save),

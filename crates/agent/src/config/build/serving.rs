@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use tribune_api::duration::{self, GoDuration};
 
+use tribune_edge::FlapSettings;
+
 use super::super::rules;
 use super::super::runtime::{
     ChecksConfig, DnsConfig, Hidden, HttpConfig, LimitsConfig, RequestLimits, SoaConfig, UiConfig,
@@ -128,10 +130,32 @@ pub fn checks(reader: &mut Reader) -> ChecksConfig {
         deregister_after_min: reader.span("check_deregister_interval_min"),
         reap_interval: reader.span("check_reap_interval"),
         sync_interval: reader.span("ae_interval"),
+        flap: flap(reader),
         services: Hidden(services),
         checks: Hidden(checks),
         watches: Hidden(watches),
     }
+}
+
+/// Damping of checks that keep changing.
+fn flap(reader: &mut Reader) -> Option<FlapSettings> {
+    let flap = FlapSettings {
+        penalty: reader.count("flap.penalty"),
+        half_life: reader.span("flap.half_life"),
+        ceiling: reader.count("flap.ceiling"),
+        suppress: reader.count("flap.suppress_threshold"),
+        reuse: reader.count("flap.reuse_threshold"),
+    };
+    if flap.penalty == 0 || flap.half_life.is_zero() {
+        reader.errors.rule("flap.penalty and flap.half_life must be positive");
+    }
+    if flap.reuse >= flap.suppress || flap.suppress >= flap.ceiling {
+        reader.errors.rule(
+            "flap.reuse_threshold must be below flap.suppress_threshold, and that below \
+             flap.ceiling",
+        );
+    }
+    reader.settings.bool("flap.enabled").then_some(flap)
 }
 
 pub fn ui(reader: &mut Reader) -> UiConfig {

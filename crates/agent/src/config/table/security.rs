@@ -69,7 +69,8 @@ pub const ROWS: &[Row] = group! {
     "tls.grpc.use_auto_cert" Bool "false" reload
         : "serve gRPC with the certificate of auto_encrypt or auto_config";
     "server_name" Text "" : "name the agent's certificate is for; the node's name if empty";
-    "enable_agent_tls_for_checks" Bool "false" : "checks use the agent's certificate";
+    "enable_agent_tls_for_checks" Bool "false" used
+        : "checks use the agent's certificate";
     "auto_encrypt.tls" Bool "false" : "client: get certificates from the servers";
     "auto_encrypt.allow_tls" Bool "false" : "server: give clients certificates";
     "auto_encrypt.dns_san" List "" : "further DNS names of the client's certificate";

@@ -43,9 +43,16 @@ pub const ROWS: &[Row] = group! {
     "check_output_max_size" Int "4096" flag("check_output_max_size") used
         : "bytes of a check's output that are kept";
     "discard_check_output" Bool "false" used reload : "keep no output of checks";
-    "enable_script_checks" Bool "false" flag("enable-script-checks") : "checks may run programs";
-    "enable_local_script_checks" Bool "false" flag("enable-local-script-checks")
+    "enable_script_checks" Bool "false" flag("enable-script-checks") used
+        : "checks may run programs";
+    "enable_local_script_checks" Bool "false" flag("enable-local-script-checks") used
         : "checks of files may run programs";
+    "flap.enabled" Bool "false" used : "hold checks that keep changing at their worse state";
+    "flap.penalty" Int "1000" used : "points for each change of a check's state";
+    "flap.half_life" Duration "60s" used : "the time in which points become half as many";
+    "flap.ceiling" Int "8000" used : "no check has more points";
+    "flap.suppress_threshold" Int "2500" used : "a check with more points is held";
+    "flap.reuse_threshold" Int "1000" used : "a held check with no more points is let go";
     "service" Services "" used reload : "one service to register";
     "services" Services "" used reload : "services to register";
     "check" Checks "" used reload : "one check to register";
