@@ -5,6 +5,7 @@ mod article;
 mod compat;
 mod conformance;
 mod isolate;
+mod programs;
 mod steps;
 mod tidy;
 mod workspace;
@@ -38,6 +39,8 @@ enum Chore {
     Conformance(conformance::Options),
     /// Run the example programs and measure what they promise
     Article(article::Options),
+    /// Try programs that people use with Consul against the program
+    Programs(programs::Options),
     /// Run the seeded simulation
     Sim {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Chore::Compat(options) => compat::run(&options),
         Chore::Conformance(options) => conformance::run(&options),
         Chore::Article(options) => article::run(&options),
+        Chore::Programs(options) => programs::run(&options),
         Chore::Sim { args } => steps::sim(&args),
         Chore::Bench { args } => steps::bench(&args),
     };

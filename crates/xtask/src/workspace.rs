@@ -65,3 +65,19 @@ pub fn output(command: &mut Command) -> Result<String> {
     }
     String::from_utf8(done.stdout).context("output is not text")
 }
+
+/// Copies a folder's bytes alone: what packages bring is often read-only, and a copy must be
+/// removable.
+pub fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from).with_context(|| from.display().to_string())? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &target)?;
+        } else {
+            std::fs::write(&target, std::fs::read(entry.path())?)?;
+        }
+    }
+    Ok(())
+}

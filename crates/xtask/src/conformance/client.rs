@@ -120,7 +120,7 @@ impl Client {
         if copy.exists() {
             fs::remove_dir_all(&copy)?;
         }
-        copy_folder(Path::new(source.trim()), &copy)?;
+        workspace::copy_folder(Path::new(source.trim()), &copy)?;
         fs::write(stamp, wanted)?;
         Ok(())
     }
@@ -164,21 +164,6 @@ fn verdicts(printed: &str) -> BTreeMap<String, Verdict> {
         verdicts.insert(name.to_owned(), verdict);
     }
     verdicts
-}
-
-fn copy_folder(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from).with_context(|| from.display().to_string())? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy_folder(&entry.path(), &target)?;
-        } else {
-            // The bytes alone: the module cache is read-only and the copy must be removable.
-            fs::write(&target, fs::read(entry.path())?)?;
-        }
-    }
-    Ok(())
 }
 
 const MODULE_VERSION: &str = "v1.33.0";
