@@ -1,26 +1,33 @@
 //! Runs an agent: from its arguments to its end. It wires parts together and decides nothing.
 
 use crate::about::{self, CONSUL_VERSION, TRIBUNE_VERSION};
-use crate::config::runtime::{ListenAddress, LogLevel};
-use crate::config::{self, Loaded, Machine, RuntimeConfig};
+use crate::config::{self, AgentArgs, Environment as _, Loaded, Machine, RuntimeConfig};
 use crate::descriptors;
 use crate::dns;
-use crate::http::{AgentInfo, Api, HttpConfig, Server as HttpServer, ServerLimits};
+use crate::doors::{DoorError, Doors, Front};
+use crate::http::Api;
+use crate::http::measure::HttpMetrics;
+use crate::http::operation::{Operation, ReloadHandle, ReloadRequest};
+use crate::http_settings::{agent_info, http_config};
+use crate::log::{Log, LogError};
 use crate::notify::notify;
 use crate::own;
-use hyper::header::{HeaderName, HeaderValue};
+use crate::probes::SocketProber;
+use crate::reload::Reloader;
+use crate::signals::{Asked, PidFile, Signals};
+use crate::telemetry::{self, Telemetry};
+use crate::watches::{self, Watches};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
-use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::Semaphore;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tribune_node::disk::{DirLock, FileDisk};
 use tribune_node::entropy::random_uuid;
+use tribune_node::metrics::Registry;
 use tribune_node::server::{self, DiskKind, Identity, Server, ServerConfig, Stopped};
-use tribune_node::{Cluster, ca};
+use tribune_node::{Cluster, Local, ca};
 
 /// Why an agent could not start, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -31,19 +38,12 @@ pub enum AgentError {
     /// Its configuration is wrong.
     #[error("{0}")]
     Config(#[from] config::ConfigErrors),
+    /// The log cannot be written.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// An address cannot be listened on.
-    #[error("cannot listen on {address} for {what}: {error}")]
-    Listen {
-        /// Which address.
-        address: String,
-        /// For what.
-        what: &'static str,
-        /// Why not.
-        error: std::io::Error,
-    },
-    /// A unix socket cannot be listened on yet.
-    #[error("unix://{0} cannot be listened on in this release: give an IP address")]
-    Unix(String),
+    #[error(transparent)]
+    Door(#[from] DoorError),
     /// The data directory is in use, or cannot be opened.
     #[error("{0}")]
     DataDir(String),
@@ -59,12 +59,18 @@ pub enum AgentError {
     /// A definition of the configuration is refused.
     #[error(transparent)]
     Definition(#[from] own::DefinitionError),
+    /// A watch of the configuration is none.
+    #[error(transparent)]
+    Watch(#[from] tribune_client::plan::PlanError),
     /// Something of the operating system failed.
     #[error("{0}")]
     Io(#[from] std::io::Error),
     /// The server stopped itself, so that nothing is lost.
     #[error("the server stopped: {0}")]
     Stopped(String),
+    /// It was told to end while it was ending.
+    #[error("told to end again: ending at once")]
+    Forced,
     /// A client agent needs servers to join, which comes with clustering.
     #[error("this release runs servers only: start with -dev, or with -server -bootstrap-expect=1")]
     ServersOnly,
@@ -84,86 +90,191 @@ pub fn run(args: &[String]) -> ExitCode {
 fn start(args: &[String]) -> Result<(), AgentError> {
     let args = config::parse_agent_args(args)?;
     let loaded = config::load(&args, &Machine)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(loaded))
-}
-
-async fn serve(loaded: Loaded) -> Result<(), AgentError> {
-    let Loaded { config, warnings, unused, .. } = loaded;
-    if !config.role.server {
+    if !loaded.config.role.server {
         return Err(AgentError::ServersOnly);
     }
-    let Data { identity, disk, lock: _lock } = open_data(&config)?;
-    banner(&config, &identity);
-    start_log(&config);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let data = open_data(&loaded.config)?;
+    banner(&loaded.config, &data.identity);
+    let log = Log::install(&loaded.config.log)?;
+    let ended = runtime.block_on(serve(args, loaded, data, log.clone()));
+    log.flush();
+    ended
+}
+
+async fn serve(args: AgentArgs, loaded: Loaded, data: Data, log: Log) -> Result<(), AgentError> {
+    let Data { identity, disk, lock: _lock } = data;
+    let config = loaded.config.clone();
     descriptors::raise();
-    for warning in &warnings {
+    for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    if !unused.is_empty() {
-        tracing::info!(keys = unused.join(", "), "accepted, not used yet");
+    if !loaded.unused.is_empty() {
+        tracing::info!(keys = loaded.unused.join(", "), "accepted, not used yet");
     }
+    let _pid = config.role.pid_file.as_deref().map(PidFile::write).transpose()?;
     let mut signals = Signals::listen()?;
-    let (server, mut stopped) = start_server(&config, identity.clone(), disk)?;
+    let telemetry = Arc::new(new_telemetry(&config));
+    let registry = telemetry.registry().clone();
+    let (server, mut stopped) = start_server(&config, identity.clone(), disk, registry)?;
     // No door opens before the log is replayed: an earlier answer would forget what is on the disk.
     if let Err(error) = server.writable().await {
         tracing::warn!(%error, "no leader yet");
     }
-    let shutdown = CancellationToken::new();
-    let mut doors = JoinSet::new();
+    let (reload, mut reloads) = ReloadHandle::new();
     let leave = CancellationToken::new();
-    let info = agent_info(&config, &identity, leave.clone());
-    let cluster: Arc<dyn Cluster> = Arc::new(server.clone());
-    let local = own::start(&config, &identity, cluster.clone(), &shutdown, &mut doors)?;
-    let api = Arc::new(Api::new(http_config(&config), info, cluster).with_local(local.clone()));
-    open_http(&config, &api, &shutdown, &mut doors).await?;
-    let views: dns::Views = Arc::new(move || server.view());
-    dns::open(&config, &views, &shutdown, &mut doors).await.map_err(|(address, error)| {
-        AgentError::Listen { address: address.to_string(), what: "DNS", error }
-    })?;
-    own::register(&config, &local).await?;
+    let mut agent = Agent { shutdown: CancellationToken::new(), tasks: JoinSet::new() };
+    let parts = Parts { args, loaded, identity, log, telemetry, leave: leave.clone(), reload };
+    let mut reloader = agent.open(parts, &server).await?;
     notify("READY=1");
     let ended = tokio::select! {
         why = stopped.failed() => Err(AgentError::Stopped(why)),
-        () = signals.ended() => Ok(()),
+        () = work(&mut signals, &mut reloads, &mut reloader) => Ok(()),
         () = leave.cancelled() => Ok(()),
     };
     notify("STOPPING=1");
     tracing::info!("ending");
-    shutdown.cancel();
-    while doors.join_next().await.is_some() {}
-    ended?;
-    stopped.stop().await.map_err(AgentError::Stopped)
-}
-
-/// The signals an agent answers to.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hang_up: Signal,
-}
-
-impl Signals {
-    fn listen() -> std::io::Result<Signals> {
-        Ok(Signals {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
-        })
+    tokio::select! {
+        done = agent.end(reloader, stopped, ended) => done,
+        () = signals.told_again() => Err(AgentError::Forced),
     }
+}
 
-    /// Resolves when the process is told to end. A hang-up asks for a reload, which comes later.
-    async fn ended(&mut self) {
-        loop {
-            tokio::select! {
-                _ = self.interrupt.recv() => return,
-                _ = self.terminate.recv() => return,
-                _ = self.hang_up.recv() => {
-                    tracing::warn!("no reload yet: this release reads its configuration once");
+/// Does what signals and requests ask for, until one asks for the end.
+async fn work(
+    signals: &mut Signals,
+    reloads: &mut mpsc::Receiver<ReloadRequest>,
+    reloader: &mut Reloader,
+) {
+    loop {
+        tokio::select! {
+            asked = signals.next() => match asked {
+                Asked::Reload => {
+                    // What went wrong is in the log; nobody else waits for it.
+                    let _ = reloader.reload().await;
                 }
+                Asked::Dump => eprint!("{}", reloader.telemetry.dump()),
+                Asked::Interrupt if reloader.loaded.config.role.skip_leave_on_interrupt => return,
+                Asked::Terminate if !reloader.loaded.config.role.leave_on_terminate => return,
+                Asked::Interrupt | Asked::Terminate => {
+                    // A pool of one has nobody to say goodbye to.
+                    tracing::info!("leaving gracefully");
+                    return;
+                }
+            },
+            Some(request) = reloads.recv() => {
+                let _ = request.send(reloader.reload().await);
             }
         }
     }
+}
+
+/// What an agent is made of before its doors open.
+struct Parts {
+    args: AgentArgs,
+    loaded: Loaded,
+    identity: Identity,
+    log: Log,
+    telemetry: Arc<Telemetry>,
+    leave: CancellationToken,
+    reload: ReloadHandle,
+}
+
+/// The tasks of a running agent.
+struct Agent {
+    shutdown: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+impl Agent {
+    /// Opens the doors, registers what the files declare, and begins to watch.
+    async fn open(&mut self, parts: Parts, server: &Server) -> Result<Reloader, AgentError> {
+        let config = &parts.loaded.config;
+        let (shutdown, tasks) = (&self.shutdown, &mut self.tasks);
+        let cluster: Arc<dyn Cluster> = Arc::new(server.clone());
+        let local = own::start(config, &parts.identity, cluster.clone(), shutdown, tasks)?;
+        let front = Arc::new(Front::new(api(&parts, &cluster, &local)));
+        let doors = Doors::open(config, &front, shutdown, tasks).await?;
+        watch_numbers(&parts, cluster, &doors);
+        tasks.spawn(parts.telemetry.clone().run(shutdown.clone()));
+        let views: dns::Views = {
+            let server = server.clone();
+            Arc::new(move || server.view())
+        };
+        let registry = parts.telemetry.registry();
+        let dns = dns::open(config, &views, registry, shutdown, tasks).await.map_err(
+            |(address, error)| DoorError::Listen {
+                address: address.to_string(),
+                what: "DNS",
+                error,
+            },
+        )?;
+        own::register(config, &local).await?;
+        let mut watches = Watches::new(front.clone(), Arc::new(SocketProber::new()));
+        watches.replace(watches::of(config)?).await;
+        let Parts { args, loaded, identity, log, telemetry, leave, .. } = parts;
+        Ok(Reloader {
+            args,
+            loaded,
+            identity,
+            leave,
+            log,
+            telemetry,
+            front,
+            doors,
+            dns,
+            local,
+            watches,
+        })
+    }
+
+    /// Ends everything in order: watches, doors, the log.
+    async fn end(
+        mut self,
+        reloader: Reloader,
+        stopped: Stopped,
+        ended: Result<(), AgentError>,
+    ) -> Result<(), AgentError> {
+        let Reloader { mut watches, doors, .. } = reloader;
+        watches.replace(Vec::new()).await;
+        self.shutdown.cancel();
+        while self.tasks.join_next().await.is_some() {}
+        drop(doors);
+        ended?;
+        stopped.stop().await.map_err(AgentError::Stopped)
+    }
+}
+
+fn api(parts: &Parts, cluster: &Arc<dyn Cluster>, local: &Local) -> Api {
+    let config = &parts.loaded.config;
+    let registry = parts.telemetry.registry();
+    let mut operation = Operation::default();
+    operation.log = Some(parts.log.clone());
+    operation.telemetry = Some(parts.telemetry.clone());
+    operation.reload = Some(parts.reload.clone());
+    operation.measure = Some(Arc::new(HttpMetrics::new(registry, &config.node.name)));
+    operation.data_path = config.role.data_dir.clone();
+    let info = agent_info(config, &parts.identity, parts.leave.clone());
+    Api::new(http_config(config), info, cluster.clone())
+        .with_local(local.clone())
+        .with_operation(operation)
+}
+
+fn new_telemetry(config: &RuntimeConfig) -> Telemetry {
+    let hostname = Machine.hostname().unwrap_or_default();
+    Telemetry::new(Registry::new(), &config.telemetry, &hostname)
+}
+
+fn watch_numbers(parts: &Parts, cluster: Arc<dyn Cluster>, doors: &Doors) {
+    let config = &parts.loaded.config;
+    let watched = telemetry::Watched {
+        cluster,
+        datacenter: config.node.datacenter.clone(),
+        host: config.telemetry.enable_host_metrics,
+        data_path: config.role.data_dir.clone().unwrap_or_else(|| "/".into()),
+        certificate_ends: doors.certificate_ends(),
+    };
+    telemetry::register_gauges(parts.telemetry.registry(), watched);
 }
 
 /// The data directory, locked, with who it is.
@@ -194,6 +305,7 @@ fn start_server(
     config: &RuntimeConfig,
     identity: Identity,
     disk: DiskKind<FileDisk>,
+    metrics: Registry,
 ) -> Result<(Server, Stopped), AgentError> {
     let cluster_id = random_uuid();
     let server_config = ServerConfig {
@@ -206,97 +318,16 @@ fn start_server(
         first: Some((cluster_id, ca::first_root(cluster_id)?)),
         snapshot_entries: config.raft.snapshot_threshold,
         hold: config.role.rpc_hold_timeout,
-        metrics: tribune_node::metrics::Registry::new(),
+        metrics,
     };
     Ok(server::start(server_config, disk)?)
 }
 
-async fn open_http(
-    config: &RuntimeConfig,
-    api: &Arc<Api>,
-    shutdown: &CancellationToken,
-    doors: &mut JoinSet<()>,
-) -> Result<(), AgentError> {
-    for address in &config.network.http {
-        match address {
-            ListenAddress::Tcp(address) => {
-                let listener = TcpListener::bind(address).await.map_err(|error| {
-                    AgentError::Listen { address: address.to_string(), what: "HTTP", error }
-                })?;
-                let limits = api.config.limits.clone();
-                doors.spawn(HttpServer::new(api.clone(), limits, shutdown.clone()).run(listener));
-            }
-            ListenAddress::Unix(path) => {
-                return Err(AgentError::Unix(path.display().to_string()));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn http_config(config: &RuntimeConfig) -> HttpConfig {
-    let headers = config.http.response_headers.iter().filter_map(|(name, value)| {
-        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-        Some((name, HeaderValue::from_str(value).ok()?))
-    });
-    let networks = config.http.allow_write_from.iter();
-    HttpConfig {
-        node_name: config.node.name.clone(),
-        datacenter: config.node.datacenter.clone(),
-        dev_mode: config.role.dev,
-        limits: ServerLimits {
-            connections_per_client_max: config
-                .limits
-                .http_conns_per_client_max
-                .map_or(0, |most| usize::try_from(most).unwrap_or(usize::MAX)),
-            header_bytes_max: match config.http.header_bytes_max {
-                0 => ServerLimits::default().header_bytes_max,
-                bytes => bytes,
-            },
-            connections: Arc::new(Semaphore::new(descriptors::connections_max())),
-        },
-        response_headers: headers.collect(),
-        block_endpoints: config.http.block_endpoints.clone(),
-        allow_write_http_from: networks
-            .filter_map(|cidr| format!("{}/{}", cidr.address, cidr.bits).parse().ok())
-            .collect(),
-        disable_unprintable_filter: config.http.disable_unprintable_char_filter,
-        disable_kv_key_validation: config.http.disable_kv_key_validation,
-        kv_value_bytes_max: config.limits.kv_value_bytes_max,
-        txn_body_bytes_max: config.limits.txn_bytes_max,
-        session_ttl_min: config.limits.session_ttl_min,
-        wait_default: config.limits.query_time_default,
-        wait_max: config.limits.query_time_max,
-        ui_enabled: config.ui.enabled,
-        use_cache: config.http.use_cache,
-        connect_enabled: config.connect.enabled,
-        ..HttpConfig::default()
-    }
-}
-
-fn agent_info(config: &RuntimeConfig, identity: &Identity, leave: CancellationToken) -> AgentInfo {
-    let port = |addresses| about::first_port(addresses).map_or(-1, i32::from);
-    AgentInfo {
-        node_id: identity.node_id.to_string(),
-        version: CONSUL_VERSION.to_owned(),
-        revision: "tribune".to_owned(),
-        build_date: BUILD_DATE.to_owned(),
-        bind_address: config.network.bind.to_string(),
-        primary_datacenter: config.node.primary_datacenter.clone(),
-        server: config.role.server,
-        meta: config.node.meta.clone(),
-        grpc_port: port(&config.network.grpc),
-        grpc_tls_port: port(&config.network.grpc_tls),
-        leave,
-        debug_config: about::debug_config(config),
-    }
-}
-
-/// Builds are the same whenever they are made; this is the release's day.
-const BUILD_DATE: &str = "2026-11-23T00:00:00Z";
-
 fn banner(config: &RuntimeConfig, identity: &Identity) {
-    let addresses: Vec<String> = config.network.http.iter().map(ToString::to_string).collect();
+    let addresses = |all: &[config::runtime::ListenAddress]| {
+        let texts: Vec<String> = all.iter().map(ToString::to_string).collect();
+        texts.join(", ")
+    };
     let dns: Vec<String> = config.network.dns.iter().map(ToString::to_string).collect();
     println!("==> Starting Tribune agent...");
     println!("            Version: '{TRIBUNE_VERSION}' (compatible with Consul {CONSUL_VERSION})");
@@ -304,20 +335,10 @@ fn banner(config: &RuntimeConfig, identity: &Identity) {
     println!("          Node name: '{}'", config.node.name);
     println!("         Datacenter: '{}'", config.node.datacenter);
     println!("             Server: {} (dev: {})", config.role.server, config.role.dev);
-    println!("               HTTP: {}", addresses.join(", "));
+    println!("               HTTP: {}", addresses(&config.network.http));
+    if !config.network.https.is_empty() {
+        println!("              HTTPS: {}", addresses(&config.network.https));
+    }
     println!("                DNS: {}", dns.join(", "));
     println!("\n==> Log data will now stream in as it occurs:\n");
-}
-
-fn start_log(config: &RuntimeConfig) {
-    let level = match config.log.level {
-        LogLevel::Trace => tracing::Level::TRACE,
-        LogLevel::Debug => tracing::Level::DEBUG,
-        LogLevel::Info => tracing::Level::INFO,
-        LogLevel::Warn => tracing::Level::WARN,
-        LogLevel::Error => tracing::Level::ERROR,
-    };
-    let builder = tracing_subscriber::fmt().with_max_level(level).with_ansi(false);
-    // A second agent in one process keeps the first one's log.
-    let _ = if config.log.json { builder.json().try_init() } else { builder.try_init() };
 }

@@ -30,6 +30,37 @@ pub const PARTITIONS_ENTERPRISE: &str =
 pub const CACHED_AND_CONSISTENT: &str =
     "Cannot specify ?cached with ?consistent, conflicting semantics.";
 
+// transcripts/agent/node.txt
+pub const PROMETHEUS_OFF: &str =
+    "Prometheus is not enabled since its retention time is not positive";
+pub const SEGMENTS_UNSUPPORTED: &str =
+    "Network segments are not supported in this version of Consul";
+pub const SEGMENT_WITH_WAN: &str = "Cannot provide a segment with wan=true";
+
+pub fn unknown_log_level(name: &str) -> String {
+    format!("Unknown log level: {name}")
+}
+
+pub fn no_such_member(name: &str) -> String {
+    format!("agent: No node found with name '{name}'")
+}
+
+/// A list of one error, as Consul prints lists of errors.
+pub fn one_error(error: &str) -> String {
+    format!("1 error occurred:\n\t* {error}\n\n")
+}
+
+pub fn join_unresolved(name: &str, host: &str) -> String {
+    format!("Failed to resolve {name}: lookup {host}: no such host")
+}
+
+pub fn join_failed(address: &str, why: &str) -> String {
+    format!("Failed to join {address}: {why}")
+}
+
+/// Ours: Consul has no limit of streams.
+pub const TOO_MANY_STREAMS: &str = "too many streams of logs and metrics: close one of them";
+
 // consul-surface B.9
 pub const NO_LEADER: &str = "No cluster leader";
 

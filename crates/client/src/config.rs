@@ -19,7 +19,8 @@ impl Token {
         Token(secret.into())
     }
 
-    pub(crate) fn secret(&self) -> &str {
+    /// The token itself, for sending it to whom it is meant.
+    pub fn secret(&self) -> &str {
         &self.0
     }
 }

@@ -55,6 +55,40 @@ pub fn validate(args: &AgentArgs, environment: &dyn Environment) -> Result<Loade
     load_for(args, environment, false)
 }
 
+/// A configuration that was read anew, for an agent that runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reloaded {
+    /// What holds from now on: the new values of keys that a reload takes up, and the old ones of
+    /// the others.
+    pub loaded: Loaded,
+    /// Keys whose new value holds only after a restart.
+    pub need_restart: Vec<&'static str>,
+}
+
+/// Reads the configuration of a running agent anew.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn reload(
+    args: &AgentArgs,
+    environment: &dyn Environment,
+    running: &Loaded,
+) -> Result<Reloaded, ConfigErrors> {
+    let mut loaded = load(args, environment)?;
+    let need_restart = loaded.settings.keep_what_needs_a_restart(&running.settings);
+    let addresses = environment.addresses();
+    let machine = network::Machine::This(&addresses);
+    let mut errors = ConfigErrors::default();
+    // Its warnings were given at the start, or just now.
+    let mut warnings = Vec::new();
+    loaded.config =
+        build::build(&loaded.settings, environment, machine, &mut errors, &mut warnings);
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    Ok(Reloaded { loaded, need_restart })
+}
+
 fn load_for(
     args: &AgentArgs,
     environment: &dyn Environment,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 use tribune_api::duration;
+use tribune_client::plan::Watching;
 
 use super::error::ConfigErrors;
 
@@ -146,32 +147,13 @@ fn check_complaint(check: &Json, service_has_port: bool) -> Option<String> {
 const PROBES: &[&str] =
     &["Args", "HTTP", "TCP", "UDP", "GRPC", "H2PING", "OSService", "DockerContainerID"];
 
+/// Watches as they will be carried out: what cannot be is refused here.
 pub fn check_watches(watches: &[Json], errors: &mut ConfigErrors) {
     for (at, watch) in watches.iter().enumerate() {
-        let lower = lower_keys(watch);
-        let text = |key: &str| lower.get(key).and_then(Json::as_str).filter(|t| !t.is_empty());
-        let needs = |key: &str| text(key).is_none().then(|| needs_text(key));
-        let complaint = match text("type") {
-            None => Some("Watch type must be specified".to_owned()),
-            Some("key") => needs("key"),
-            Some("keyprefix") => needs("prefix"),
-            Some("service") => needs("service"),
-            Some("connect_leaf") => needs("service"),
-            Some("agent_service") => needs("service_id"),
-            Some("checks") if text("service").is_some() && text("state").is_some() => {
-                Some("Cannot specify service and state".to_owned())
-            }
-            Some("services" | "nodes" | "checks" | "event" | "connect_roots") => None,
-            Some(other) => Some(format!("Unsupported watch type: {other}")),
-        };
-        if let Some(complaint) = complaint {
+        if let Err(complaint) = Watching::parse(watch) {
             errors.rule(format!("watches[{at}]: {complaint}"));
         }
     }
-}
-
-fn needs_text(key: &str) -> String {
-    format!("Must specify a single {key} to watch")
 }
 
 pub fn check_config_entries(entries: &[Json], errors: &mut ConfigErrors) {

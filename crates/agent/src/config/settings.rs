@@ -193,6 +193,20 @@ impl Settings {
         table::rows().filter(|row| self.values.get(row.key) != other.values.get(row.key)).collect()
     }
 
+    /// Gives keys that a reload does not take up the value they had, and names those of them that
+    /// have another one now and are used.
+    pub fn keep_what_needs_a_restart(&mut self, running: &Settings) -> Vec<&'static str> {
+        let fixed: Vec<&Row> =
+            self.differences(running).into_iter().filter(|row| !row.reloadable).collect();
+        for row in &fixed {
+            match running.values.get(row.key) {
+                Some(setting) => self.values.insert(row.key, setting.clone()),
+                None => self.values.remove(row.key),
+            };
+        }
+        fixed.into_iter().filter(|row| row.used).map(|row| row.key).collect()
+    }
+
     /// The value, or the default of the table.
     fn value(&self, key: &'static str) -> Option<Setting> {
         if let Some(setting) = self.values.get(key) {
@@ -307,6 +321,23 @@ mod tests {
             settings.set(table::find(key).unwrap(), setting.clone());
         }
         settings
+    }
+
+    #[test]
+    fn a_reload_takes_up_what_it_can_and_names_the_rest() {
+        let running = settings(&[
+            ("datacenter", Setting::Text("one".into())),
+            ("log_level", Setting::Text("INFO".into())),
+        ]);
+        let mut changed = settings(&[
+            ("log_level", Setting::Text("DEBUG".into())),
+            ("node_name", Setting::Text("other".into())),
+        ]);
+        let named = changed.keep_what_needs_a_restart(&running);
+        assert_eq!(named, ["node_name", "datacenter"]);
+        assert_eq!(changed.text("log_level"), "DEBUG");
+        assert_eq!(changed.text("datacenter"), "one");
+        assert!(!changed.is_set("node_name"));
     }
 
     fn list(items: &[&str]) -> Setting {

@@ -10,12 +10,12 @@ mod question;
 mod serve;
 mod wire;
 
-pub use open::open;
-pub use serve::{Listeners, Views, bind, serve};
+pub use open::{open, settings};
+pub use serve::{Listeners, Measure, Views, bind, serve};
 
 use std::collections::BTreeMap;
 use tribune_state::View;
-use wire::{KIND_SRV, Limits, Parsed, UDP_BYTES};
+use wire::{KIND_PTR, KIND_SRV, Limits, Parsed, UDP_BYTES};
 
 /// No requester takes a longer packet by UDP than this.
 const UDP_BYTES_MAX: usize = 65_467;
@@ -121,6 +121,17 @@ pub struct Source<'a> {
     pub unix_s: u32,
 }
 
+/// What was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Nothing that could be read.
+    Nothing,
+    /// A name by its address.
+    Pointer,
+    /// Anything else.
+    Name,
+}
+
 /// The answer to a request; none if there is nobody to answer to.
 pub fn answer(
     request: &[u8],
@@ -128,13 +139,24 @@ pub fn answer(
     source: &Source<'_>,
     shuffler: &mut Shuffler,
 ) -> Option<Vec<u8>> {
+    respond(request, transport, source, shuffler).1
+}
+
+/// The same, and what was asked.
+pub fn respond(
+    request: &[u8],
+    transport: Transport,
+    source: &Source<'_>,
+    shuffler: &mut Shuffler,
+) -> (Asked, Option<Vec<u8>>) {
     match wire::parse(request) {
-        Parsed::Silence => None,
-        Parsed::Refusal(bytes) => Some(bytes),
+        Parsed::Silence => (Asked::Nothing, None),
+        Parsed::Refusal(bytes) => (Asked::Nothing, Some(bytes)),
         Parsed::Request(request) => {
             let reply = lookup::reply(&request, source, shuffler);
             let limits = limits(&request, transport, source.settings);
-            Some(wire::encode(&request, &reply, limits))
+            let asked = if request.kind == KIND_PTR { Asked::Pointer } else { Asked::Name };
+            (asked, Some(wire::encode(&request, &reply, limits)))
         }
     }
 }

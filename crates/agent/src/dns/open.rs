@@ -1,34 +1,47 @@
 //! Opens the DNS door of an agent as its configuration says.
 
-use super::{DnsSettings, Soa, Views, bind, serve};
+use super::{DnsSettings, Measure, Soa, Views, bind, serve};
 use crate::config::RuntimeConfig;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tribune_node::entropy::random_u64;
+use tribune_node::metrics::Registry;
 
-/// Listens on every address of the configuration; the doors answer until the shutdown.
+/// Listens on every address of the configuration; the doors answer until the shutdown, as the
+/// settings say that were sent last.
 ///
 /// # Errors
 /// The address that cannot be listened on, and why.
 pub async fn open(
     config: &RuntimeConfig,
     views: &Views,
+    registry: &Registry,
     shutdown: &CancellationToken,
     doors: &mut JoinSet<()>,
-) -> Result<(), (SocketAddr, std::io::Error)> {
-    let settings = Arc::new(settings(config));
+) -> Result<watch::Sender<Arc<DnsSettings>>, (SocketAddr, std::io::Error)> {
+    let (sender, settings) = watch::channel(Arc::new(settings(config)));
+    let measure = Measure::new(registry, &config.node.name);
     for address in &config.network.dns {
         let listeners = bind(*address).await.map_err(|error| (*address, error))?;
-        let (views, settings) = (views.clone(), settings.clone());
-        doors.spawn(serve(listeners, views, settings, random_u64(), shutdown.clone()));
+        let door = serve(
+            listeners,
+            views.clone(),
+            settings.clone(),
+            measure.clone(),
+            random_u64(),
+            shutdown.clone(),
+        );
+        doors.spawn(door);
     }
-    Ok(())
+    Ok(sender)
 }
 
-fn settings(config: &RuntimeConfig) -> DnsSettings {
+/// What a configuration says about DNS.
+pub fn settings(config: &RuntimeConfig) -> DnsSettings {
     let dns = &config.dns;
     let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
     let ttls = dns.service_ttl.iter().map(|(name, ttl)| (name.to_lowercase(), seconds(*ttl)));

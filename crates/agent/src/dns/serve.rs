@@ -3,17 +3,19 @@
 //! A packet or connection that goes wrong costs only itself. Packets that wait together are
 //! answered from one view.
 
-use super::{DnsSettings, Shuffler, Source, Transport, answer};
+use super::{Asked, DnsSettings, Shuffler, Source, Transport, respond};
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
+use tribune_node::metrics::{Registry, Sample};
 use tribune_state::View;
 
 /// Requests are short; what is longer is cut, and then no request.
@@ -57,16 +59,46 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<Listeners> {
     Ok(Listeners { udp, tcp })
 }
 
-/// Answers until the shutdown; the seed decides the order of instances.
+/// How long questions take.
+///
+/// Source: Consul 1.22 documentation, "Agent telemetry reference".
+#[derive(Clone, Debug)]
+pub struct Measure {
+    names: Sample,
+    pointers: Sample,
+}
+
+impl Measure {
+    /// The samples of a node.
+    pub fn new(registry: &Registry, node: &str) -> Measure {
+        let labels = || vec![("node", node.to_owned())];
+        Measure {
+            names: registry.sample("dns.domain_query", labels()),
+            pointers: registry.sample("dns.ptr_query", labels()),
+        }
+    }
+
+    fn answered(&self, asked: Asked, took: Duration) {
+        match asked {
+            Asked::Nothing => {}
+            Asked::Name => self.names.record_time(took),
+            Asked::Pointer => self.pointers.record_time(took),
+        }
+    }
+}
+
+/// Answers until the shutdown, as the newest settings say; the seed decides the order of
+/// instances.
 pub async fn serve(
     listeners: Listeners,
     views: Views,
-    settings: Arc<DnsSettings>,
+    settings: watch::Receiver<Arc<DnsSettings>>,
+    measure: Measure,
     seed: u64,
     shutdown: CancellationToken,
 ) {
     let Listeners { udp, tcp } = listeners;
-    let door = Door { views, settings };
+    let door = Door { views, settings, measure };
     let work = async { tokio::join!(serve_udp(&udp, &door, seed), serve_tcp(&tcp, &door, seed)) };
     tokio::select! {
         () = shutdown.cancelled() => {}
@@ -77,19 +109,27 @@ pub async fn serve(
 #[derive(Clone)]
 struct Door {
     views: Views,
-    settings: Arc<DnsSettings>,
+    settings: watch::Receiver<Arc<DnsSettings>>,
+    measure: Measure,
 }
 
 impl Door {
+    fn settings(&self) -> Arc<DnsSettings> {
+        self.settings.borrow().clone()
+    }
+
     fn answer(
         &self,
         request: &[u8],
         transport: Transport,
-        view: &View,
+        (view, settings): (&View, &DnsSettings),
         shuffler: &mut Shuffler,
     ) -> Option<Vec<u8>> {
-        let source = Source { view, settings: &self.settings, unix_s: unix_s() };
-        answer(request, transport, &source, shuffler)
+        let began = Instant::now();
+        let source = Source { view, settings, unix_s: unix_s() };
+        let (asked, answer) = respond(request, transport, &source, shuffler);
+        self.measure.answered(asked, began.elapsed());
+        answer
     }
 }
 
@@ -107,7 +147,7 @@ async fn serve_udp(socket: &UdpSocket, door: &Door, seed: u64) {
             tokio::time::sleep(ERROR_PAUSE).await;
             continue;
         }
-        let view = (door.views)();
+        let (view, settings) = ((door.views)(), door.settings());
         for _ in 0..BATCH_MAX {
             let (length, from) = match socket.try_recv_from(&mut buffer) {
                 Ok(received) => received,
@@ -119,7 +159,8 @@ async fn serve_udp(socket: &UdpSocket, door: &Door, seed: u64) {
                 }
             };
             let request = buffer.get(..length).unwrap_or_default();
-            if let Some(bytes) = door.answer(request, Transport::Udp, &view, &mut shuffler) {
+            let state = (&view, settings.as_ref());
+            if let Some(bytes) = door.answer(request, Transport::Udp, state, &mut shuffler) {
                 // An answer that cannot be sent is lost, as any packet may be.
                 let _ = socket.send_to(&bytes, from).await;
             }
@@ -157,8 +198,9 @@ async fn serve_connection(mut stream: TcpStream, door: Door, mut shuffler: Shuff
         if !matches!(timeout(CONNECTION_IDLE_MAX, read).await, Ok(Ok(()))) {
             return;
         }
-        let view = (door.views)();
-        let Some(bytes) = door.answer(&buffer, Transport::Tcp, &view, &mut shuffler) else {
+        let (view, settings) = ((door.views)(), door.settings());
+        let state = (&view, settings.as_ref());
+        let Some(bytes) = door.answer(&buffer, Transport::Tcp, state, &mut shuffler) else {
             return;
         };
         drop(view);

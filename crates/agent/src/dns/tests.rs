@@ -469,9 +469,10 @@ async fn served() -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<()>
     let listeners = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listeners.local_addr().unwrap();
     let shutdown = CancellationToken::new();
-    let settings = Arc::new(DnsSettings::default());
+    let (_, settings) = tokio::sync::watch::channel(Arc::new(DnsSettings::default()));
+    let measure = Measure::new(&tribune_node::metrics::Registry::new(), "node1");
     let views = Arc::new(move || view.clone());
-    let task = tokio::spawn(serve(listeners, views, settings, 1, shutdown.clone()));
+    let task = tokio::spawn(serve(listeners, views, settings, measure, 1, shutdown.clone()));
     (address, shutdown, task)
 }
 

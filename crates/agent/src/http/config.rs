@@ -30,6 +30,8 @@ pub struct HttpConfig {
     pub session_ttl_min: Duration,
     pub wait_default: Duration,
     pub wait_max: Duration,
+    /// How old answers to discovery reads may be that choose no consistency; zero: not at all.
+    pub discovery_stale_max: Duration,
     pub ui_enabled: bool,
     pub use_cache: bool,
     pub use_streaming: bool,
@@ -53,6 +55,7 @@ impl Default for HttpConfig {
             session_ttl_min: Duration::from_secs(10),
             wait_default: Duration::from_secs(300),
             wait_max: Duration::from_secs(600),
+            discovery_stale_max: Duration::ZERO,
             ui_enabled: true,
             use_cache: true,
             use_streaming: true,
@@ -80,6 +83,8 @@ pub struct AgentInfo {
     /// Ports of the mesh's control plane; -1 is off.
     pub grpc_port: i32,
     pub grpc_tls_port: i32,
+    /// Where servers of all datacenters gossip.
+    pub wan_port: Option<u16>,
     /// Cancelled by `agent/leave`: whoever runs the agent then ends it.
     pub leave: CancellationToken,
 }

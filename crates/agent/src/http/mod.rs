@@ -14,19 +14,22 @@ mod event;
 mod health;
 mod kv;
 mod later;
+pub mod measure;
 mod meta;
+pub mod operation;
 mod options;
 pub mod routes;
 mod session;
 mod status;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod txn;
 pub mod wire;
 
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use hyper::body::Incoming;
@@ -43,6 +46,7 @@ use tribune_state::{Answer, Body, Query};
 use self::error::ANSWERS_BUSY;
 pub use self::error::HttpError;
 use self::meta::Meta;
+use self::operation::Operation;
 use self::options::Options;
 use self::routes::{ROUTES, Route};
 use self::wire::body::{BODIES_BYTES_MAX, IncomingBody, RequestBody};
@@ -55,23 +59,27 @@ use self::wire::room::Room;
 
 pub use self::config::{AgentInfo, HttpConfig, Network};
 pub use self::event::EventRing;
+pub use self::meta::INDEX;
 pub use self::wire::listen::{Listener, Tls};
 pub use self::wire::{Server, ServerLimits};
 
-/// What every handler works with.
+/// What every handler works with. A clone with another configuration shares all the rest.
+#[derive(Clone)]
 pub struct Api {
     pub config: HttpConfig,
     pub info: AgentInfo,
     pub cluster: Arc<dyn Cluster>,
-    pub events: EventRing,
+    pub events: Arc<EventRing>,
     /// The agent's own services and checks; absent on a server without them.
     pub local: Option<Local>,
-    mux: Mux,
+    /// The running agent beside its state: log, numbers, reload.
+    pub operation: Operation,
+    mux: Arc<Mux>,
     lingering: TaskTracker,
     /// What long request bodies share, and what long answers do.
     bodies: Arc<Room>,
-    answers: Room,
-    cached: health::CachedQueries,
+    answers: Arc<Room>,
+    cached: Arc<health::CachedQueries>,
 }
 
 /// One request to a route.
@@ -97,13 +105,14 @@ impl Api {
             config,
             info,
             cluster,
-            events: EventRing::default(),
+            events: Arc::default(),
             local: None,
-            mux: Mux::new(ROUTES.iter().map(|route| route.pattern)),
+            operation: Operation::default(),
+            mux: Arc::new(Mux::new(ROUTES.iter().map(|route| route.pattern))),
             lingering: TaskTracker::new(),
             bodies: Arc::new(Room::new(BODIES_BYTES_MAX)),
-            answers: Room::new(ANSWERS_BYTES_MAX),
-            cached: health::CachedQueries::default(),
+            answers: Arc::new(Room::new(ANSWERS_BYTES_MAX)),
+            cached: Arc::default(),
         }
     }
 
@@ -111,6 +120,13 @@ impl Api {
     #[must_use]
     pub fn with_local(mut self, local: Local) -> Self {
         self.local = Some(local);
+        self
+    }
+
+    /// The same with what the running agent has beside its state.
+    #[must_use]
+    pub fn with_operation(mut self, operation: Operation) -> Self {
+        self.operation = operation;
         self
     }
 
@@ -171,7 +187,7 @@ impl Api {
             Matched::Found { route, rest } => {
                 call.rest = rest;
                 match ROUTES.get(route) {
-                    Some(route) => self.on_route(route, &decoded, call).await,
+                    Some(row) => self.measured(route, row, &decoded, call).await,
                     None => unknown_path(&decoded),
                 }
             }
@@ -179,6 +195,43 @@ impl Api {
             Matched::Malformed => Reply::text(StatusCode::BAD_REQUEST, "400 Bad Request"),
             Matched::Unknown if path == "/" => self.front(&call),
             Matched::Unknown => unknown_path(&decoded),
+        }
+    }
+
+    /// Counts the request; what is answered does not depend on it.
+    async fn measured(
+        self: Arc<Self>,
+        number: usize,
+        route: &Route,
+        path: &[u8],
+        mut call: Call,
+    ) -> Reply {
+        self.discovers(route, &mut call);
+        let Some(measure) = self.operation.measure.clone() else {
+            return self.on_route(route, path, call).await;
+        };
+        let began = Instant::now();
+        let method = call.method.clone();
+        let service = measure.names_service(number).then(|| call.rest_text());
+        let reply = self.on_route(route, path, call).await;
+        measure.answered(number, &method, &reply, began.elapsed());
+        if let Some(service) = service {
+            measure.service_asked(number, &service, &reply);
+        }
+        reply
+    }
+
+    /// With `discovery_max_stale`, reads of catalog and health that choose no consistency are
+    /// answered as if they had chosen that one.
+    ///
+    /// Source: consul-surface B.2.
+    fn discovers(&self, route: &Route, call: &mut Call) {
+        let stale_max = self.config.discovery_stale_max;
+        let discovery = ["/v1/catalog", "/v1/health"];
+        let is_discovery = discovery.iter().any(|prefix| route.pattern.starts_with(prefix));
+        let chose = ["stale", "consistent", "leader", "max_stale"];
+        if !stale_max.is_zero() && is_discovery && !chose.iter().any(|name| call.params.has(name)) {
+            call.params.push("max_stale", format!("{}ms", stale_max.as_millis().max(1)));
         }
     }
 

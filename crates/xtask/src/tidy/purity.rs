@@ -220,7 +220,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("replica", &["state", "durable"]),
     ("edge", &["state", "durable", "api"]),
     ("node", &["replica", "edge", "gossip", "state", "durable"]),
-    ("agent", &["node", "edge", "state", "api"]),
+    ("agent", &["node", "edge", "state", "api", "client"]),
     ("client", &["api"]),
     ("tribune", &["agent", "client", "api"]),
     ("examples", &["client"]),

@@ -10,7 +10,7 @@ pub const ROWS: &[Row] = group! {
     "revision" Text "" : "ignored: the revision is built in";
     "build_date" Text "" : "ignored: the date is built in";
     "dev_mode" Bool "false" : "ignored: the flag -dev decides";
-    "ae_interval" Duration "1m" : "time between full comparisons with the servers";
+    "ae_interval" Duration "1m" used : "time between full comparisons with the servers";
     "check_deregister_interval_min" Duration "1m" : "shortest deregister_critical_service_after";
     "check_reap_interval" Duration "30s" : "how often critical services are looked for";
     "sync_coordinate_rate_target" Float "64" : "coordinates sent to the servers per second";

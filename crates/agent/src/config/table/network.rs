@@ -7,12 +7,12 @@ pub const ROWS: &[Row] = group! {
     "node_id" Text "" flag("node-id") used : "id of the node, a UUID; made at first start if empty";
     "node_meta" Map "" flag("node-meta") used reload : "names and values that describe the node";
     "datacenter" Text "dc1" flag("datacenter") used : "datacenter the node is in";
-    "primary_datacenter" Text "" : "datacenter that holds ACLs, intentions and the root CA";
+    "primary_datacenter" Text "" used : "datacenter that holds ACLs, intentions and the root CA";
     "domain" Text "consul." flag("domain") used : "DNS domain that is answered";
     "alt_domain" Text "" flag("alt-domain") used : "second DNS domain that is answered";
-    "locality.region" Text "" : "region the node is in";
-    "locality.zone" Text "" : "zone of the region the node is in";
-    "tagged_addresses" Map "" : "further addresses of the node by name";
+    "locality.region" Text "" used : "region the node is in";
+    "locality.zone" Text "" used : "zone of the region the node is in";
+    "tagged_addresses" Map "" used : "further addresses of the node by name";
 
     "bind_addr" Text "0.0.0.0" dev("127.0.0.1") flag("bind") used
         : "address for traffic within the cluster";
@@ -20,18 +20,18 @@ pub const ROWS: &[Row] = group! {
     "addresses.dns" Text "" used : "addresses for DNS; client_addr if empty";
     "addresses.http" Text "" used
         : "addresses for HTTP, or unix:// and a path; client_addr if empty";
-    "addresses.https" Text ""
+    "addresses.https" Text "" used
         : "addresses for HTTPS, or unix:// and a path; client_addr if empty";
     "addresses.grpc" Text "" : "addresses for gRPC, or unix:// and a path; client_addr if empty";
     "addresses.grpc_tls" Text "" : "addresses for gRPC over TLS; client_addr if empty";
     "advertise_addr" Text "" flag("advertise") used
         : "address others reach the node at; bind_addr if empty";
-    "advertise_addr_ipv4" Text "" : "IPv4 address others reach the node at";
-    "advertise_addr_ipv6" Text "" : "IPv6 address others reach the node at";
+    "advertise_addr_ipv4" Text "" used : "IPv4 address others reach the node at";
+    "advertise_addr_ipv6" Text "" used : "IPv6 address others reach the node at";
     "advertise_addr_wan" Text "" flag("advertise-wan") used
         : "address other datacenters reach the node at";
-    "advertise_addr_wan_ipv4" Text "" : "IPv4 address other datacenters reach the node at";
-    "advertise_addr_wan_ipv6" Text "" : "IPv6 address other datacenters reach the node at";
+    "advertise_addr_wan_ipv4" Text "" used : "IPv4 address other datacenters reach the node at";
+    "advertise_addr_wan_ipv6" Text "" used : "IPv6 address other datacenters reach the node at";
     "serf_lan" Text "" flag("serf-lan-bind")
         : "address of gossip within the datacenter; bind_addr if empty";
     "serf_wan" Text "" flag("serf-wan-bind")
@@ -47,7 +47,7 @@ pub const ROWS: &[Row] = group! {
 
     "ports.dns" Int "8600" flag("dns-port") used : "port of DNS, -1 for none";
     "ports.http" Int "8500" flag("http-port") used : "port of HTTP, -1 for none";
-    "ports.https" Int "-1" flag("https-port") : "port of HTTPS, -1 for none";
+    "ports.https" Int "-1" flag("https-port") used : "port of HTTPS, -1 for none";
     "ports.grpc" Int "-1" dev("8502") flag("grpc-port") : "port of gRPC, -1 for none";
     "ports.grpc_tls" Int "" flag("grpc-tls-port")
         : "port of gRPC over TLS, -1 for none; 8503 on servers";
@@ -56,8 +56,8 @@ pub const ROWS: &[Row] = group! {
     "ports.serf_lan" Int "8301" flag("serf-lan-port") : "port of gossip within the datacenter";
     "ports.serf_wan" Int "8302" flag("serf-wan-port")
         : "port of gossip between datacenters, -1 for none";
-    "ports.sidecar_min_port" Int "21000" : "first port given to sidecars";
-    "ports.sidecar_max_port" Int "21255" : "last port given to sidecars";
+    "ports.sidecar_min_port" Int "21000" used : "first port given to sidecars";
+    "ports.sidecar_max_port" Int "21255" used : "last port given to sidecars";
     "ports.expose_min_port" Int "21500" : "first port given to exposed checks";
     "ports.expose_max_port" Int "21755" : "last port given to exposed checks";
     "ports.proxy_min_port" Int "20000" : "has no effect";

@@ -20,7 +20,7 @@ pub const ROWS: &[Row] = group! {
 
     "performance.raft_multiplier" Int "5" dev("1") : "scale of Raft's time-outs, 1 to 10";
     "performance.leave_drain_time" Duration "5s" : "time requests have when a server leaves";
-    "performance.rpc_hold_timeout" Duration "7s" : "how long a request waits for a leader";
+    "performance.rpc_hold_timeout" Duration "7s" used : "how long a request waits for a leader";
     "performance.grpc_keepalive_interval" Duration "30s" : "time between signs of life on gRPC";
     "performance.grpc_keepalive_timeout" Duration "20s" : "time for an answer to a sign of life";
     "performance.enable_xds_load_balancing" Bool "true" : "servers share proxies among them";
@@ -50,26 +50,27 @@ pub const ROWS: &[Row] = group! {
         : "TRACE, DEBUG, INFO, WARN, ERR or ERROR";
     "log_json" Bool "false" flag("log-json") used : "write logs as JSON";
     "log_file" Text "" flag("log-file") used : "file or folder of logs";
-    "log_rotate_duration" Duration "24h" flag("log-rotate-duration")
+    "log_rotate_duration" Duration "24h" flag("log-rotate-duration") used
         : "a new log file after this time";
-    "log_rotate_bytes" Int "0" flag("log-rotate-bytes")
+    "log_rotate_bytes" Int "0" flag("log-rotate-bytes") used
         : "a new log file after this many bytes, 0 for no limit";
-    "log_rotate_max_files" Int "0" flag("log-rotate-max-files")
+    "log_rotate_max_files" Int "0" flag("log-rotate-max-files") used
         : "log files that are kept, 0 for all, -1 for none";
-    "enable_syslog" Bool "false" flag("syslog") : "write logs to syslog";
-    "syslog_facility" Text "LOCAL0" : "facility of syslog";
+    "enable_syslog" Bool "false" flag("syslog") used : "write logs to syslog";
+    "syslog_facility" Text "LOCAL0" used : "facility of syslog";
 
-    "telemetry.metrics_prefix" Text "consul" : "first part of every metric's name";
-    "telemetry.disable_hostname" Bool "false" : "do not put the host's name before gauges";
-    "telemetry.filter_default" Bool "true" reload : "keep metrics that no filter names";
-    "telemetry.prefix_filter" List "" reload : "+ or - and the start of metrics to keep or drop";
-    "telemetry.prometheus_retention_time" Duration "0s"
+    "telemetry.metrics_prefix" Text "consul" used : "first part of every metric's name";
+    "telemetry.disable_hostname" Bool "false" used : "do not put the host's name before gauges";
+    "telemetry.filter_default" Bool "true" used reload : "keep metrics that no filter names";
+    "telemetry.prefix_filter" List "" used reload
+        : "+ or - and the start of metrics to keep or drop";
+    "telemetry.prometheus_retention_time" Duration "0s" used
         : "how long metrics are offered to Prometheus, 0 for not";
     "telemetry.statsd_address" Text "" : "statsd to send metrics to";
     "telemetry.statsite_address" Text "" : "statsite to send metrics to";
     "telemetry.dogstatsd_addr" Text "" : "DogStatsD to send metrics to";
     "telemetry.dogstatsd_tags" List "" : "tags of metrics sent to DogStatsD";
-    "telemetry.enable_host_metrics" Bool "false" : "also report the host's metrics";
+    "telemetry.enable_host_metrics" Bool "false" used : "also report the host's metrics";
     "telemetry.disable_per_tenancy_usage_metrics" Bool "false" : "report usage in all only";
     "telemetry.retry_failed_connection" Bool "true" : "try again when a collector does not answer";
     "telemetry.disable_compat_1.9" Bool "true" : "has no effect";
@@ -88,7 +89,7 @@ pub const ROWS: &[Row] = group! {
     "telemetry.circonus_submission_url" Text "" : "Circonus: where metrics are sent";
 
     "disable_remote_exec" Bool "true" : "refuse to run commands for others";
-    "disable_update_check" Bool "false" : "do not ask for new versions; this agent never asks";
+    "disable_update_check" Bool "false" used : "do not ask for new versions; this agent never asks";
     "disable_anonymous_signature" Bool "false" dev("true") : "has no effect";
     "disable_coordinates" Bool "false" : "do not measure distances to other nodes";
     "cloud.resource_id" Text "" : "not in this edition";

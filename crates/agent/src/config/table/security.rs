@@ -25,13 +25,14 @@ pub const ROWS: &[Row] = group! {
     "acl.tokens.managed_service_provider" Objects "" : "not in this edition";
     "acl.msp_disable_bootstrap" Bool "false" : "not in this edition";
 
-    "tls.defaults.ca_file" Text "" reload : "CA certificate to check peers with";
-    "tls.defaults.ca_path" Text "" reload : "folder of CA certificates to check peers with";
-    "tls.defaults.cert_file" Text "" reload : "own certificate";
-    "tls.defaults.key_file" Text "" reload : "key of the own certificate";
-    "tls.defaults.tls_min_version" Text "TLSv1_2" reload : "lowest version of TLS that is spoken";
-    "tls.defaults.tls_cipher_suites" Text "" reload : "cipher suites, separated by commas";
-    "tls.defaults.verify_incoming" Bool "false" reload : "ask clients for a certificate";
+    "tls.defaults.ca_file" Text "" used reload : "CA certificate to check peers with";
+    "tls.defaults.ca_path" Text "" used reload : "folder of CA certificates to check peers with";
+    "tls.defaults.cert_file" Text "" used reload : "own certificate";
+    "tls.defaults.key_file" Text "" used reload : "key of the own certificate";
+    "tls.defaults.tls_min_version" Text "TLSv1_2" used reload
+        : "lowest version of TLS that is spoken";
+    "tls.defaults.tls_cipher_suites" Text "" used reload : "cipher suites, separated by commas";
+    "tls.defaults.verify_incoming" Bool "false" used reload : "ask clients for a certificate";
     "tls.defaults.verify_outgoing" Bool "false" reload : "check certificates of servers";
     "tls.internal_rpc.ca_file" Text "" reload
         : "as in tls.defaults, for traffic within the cluster";
@@ -51,13 +52,13 @@ pub const ROWS: &[Row] = group! {
         : "as in tls.defaults, for traffic within the cluster";
     "tls.internal_rpc.verify_server_hostname" Bool "false" reload
         : "a server's certificate must name it as a server of the datacenter";
-    "tls.https.ca_file" Text "" reload : "as in tls.defaults, for HTTPS";
-    "tls.https.ca_path" Text "" reload : "as in tls.defaults, for HTTPS";
-    "tls.https.cert_file" Text "" reload : "as in tls.defaults, for HTTPS";
-    "tls.https.key_file" Text "" reload : "as in tls.defaults, for HTTPS";
-    "tls.https.tls_min_version" Text "" reload : "as in tls.defaults, for HTTPS";
-    "tls.https.tls_cipher_suites" Text "" reload : "as in tls.defaults, for HTTPS";
-    "tls.https.verify_incoming" Bool "" reload : "as in tls.defaults, for HTTPS";
+    "tls.https.ca_file" Text "" used reload : "as in tls.defaults, for HTTPS";
+    "tls.https.ca_path" Text "" used reload : "as in tls.defaults, for HTTPS";
+    "tls.https.cert_file" Text "" used reload : "as in tls.defaults, for HTTPS";
+    "tls.https.key_file" Text "" used reload : "as in tls.defaults, for HTTPS";
+    "tls.https.tls_min_version" Text "" used reload : "as in tls.defaults, for HTTPS";
+    "tls.https.tls_cipher_suites" Text "" used reload : "as in tls.defaults, for HTTPS";
+    "tls.https.verify_incoming" Bool "" used reload : "as in tls.defaults, for HTTPS";
     "tls.https.verify_outgoing" Bool "" reload : "as in tls.defaults, for HTTPS";
     "tls.grpc.ca_file" Text "" reload : "as in tls.defaults, for gRPC";
     "tls.grpc.ca_path" Text "" reload : "as in tls.defaults, for gRPC";

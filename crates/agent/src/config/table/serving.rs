@@ -32,7 +32,8 @@ pub const ROWS: &[Row] = group! {
     "http_config.allow_write_http_from" List "" flag("allow-write-http-from") used
         : "networks that may write; all if empty";
     "http_config.response_headers" Map "" used reload : "headers of every answer";
-    "http_config.use_cache" Bool "true" : "answer from the agent's cache where a request allows it";
+    "http_config.use_cache" Bool "true" used
+        : "answer from the agent's cache where a request allows it";
     "http_config.max_header_bytes" Int "0" used : "bytes of a request's headers; 1 MiB if 0";
     "disable_http_unprintable_char_filter" Bool "false" used
         : "accept paths with unprintable characters";
@@ -57,10 +58,10 @@ pub const ROWS: &[Row] = group! {
     "services" Services "" used reload : "services to register";
     "check" Checks "" used reload : "one check to register";
     "checks" Checks "" used reload : "checks to register";
-    "watches" Objects "" reload : "what to watch, and what to run or call when it changes";
+    "watches" Objects "" used reload : "what to watch, and what to run or call when it changes";
 
     "limits.http_max_conns_per_client" Int "200" used reload : "HTTP connections of one address";
-    "limits.https_handshake_timeout" Duration "5s" : "time an HTTPS client has to say hello";
+    "limits.https_handshake_timeout" Duration "5s" used : "time an HTTPS client has to say hello";
     "limits.rpc_handshake_timeout" Duration "5s"
         : "time a connection within the cluster has to say hello";
     "limits.rpc_client_timeout" Duration "60s" reload
@@ -85,7 +86,7 @@ pub const ROWS: &[Row] = group! {
         : "wait of a blocking query that names none";
     "max_query_time" Duration "600s" flag("max-query-time") used
         : "longest wait of a blocking query";
-    "discovery_max_stale" Duration "0s" : "discovery reads may be this stale";
+    "discovery_max_stale" Duration "0s" used : "discovery reads may be this stale";
     "use_streaming_backend" Bool "true" : "clients follow a stream of changes";
     "rpc.enable_streaming" Bool "true" : "servers offer a stream of changes";
     "session_ttl_min" Duration "10s" used : "shortest TTL of a session";

@@ -2,6 +2,11 @@
 //! in agent_local.rs.
 //! Invariant: secrets never appear; what an operator set shows over the defaults.
 
+pub mod control;
+pub mod host;
+pub mod metrics;
+pub mod monitor;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -121,6 +126,14 @@ fn member(own: &Member) -> wire::Member {
     }
 }
 
+/// The same member in the pool of all servers: there it is named with its datacenter.
+fn of_all_servers(member: &mut wire::Member, port: Option<u16>) {
+    let datacenter = member.tags.get("dc").cloned().unwrap_or_default();
+    member.name = format!("{}.{datacenter}", member.name);
+    member.port = port.unwrap_or(member.port);
+    member.tags.remove("wan_join_port");
+}
+
 fn texts<const N: usize>(pairs: [(&str, String); N]) -> TextMap {
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
@@ -229,11 +242,25 @@ fn serf_stats(members: usize) -> TextMap {
     found
 }
 
+/// The pool of this datacenter, or that of all servers. Segments are of another edition: `_all` of
+/// them are one.
+///
+/// Source: transcripts/agent/node.txt.
 pub async fn members(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
+    let wan = !call.params.get("wan").is_empty();
+    match call.params.get("segment") {
+        "" => {}
+        _ if wan => return Err(HttpError::bad(messages::SEGMENT_WITH_WAN)),
+        "_all" => {}
+        _ => return Err(HttpError::internal(messages::SEGMENTS_UNSUPPORTED)),
+    }
     if call.params.find("filter").is_some_and(|text| !text.is_empty()) {
         return Err(HttpError::NotYet("the filter parameter"));
     }
-    let members: Vec<_> = api.cluster.members().iter().map(member).collect();
+    let mut members: Vec<_> = api.cluster.members().iter().map(member).collect();
+    if wan {
+        members.iter_mut().for_each(|member| of_all_servers(member, api.info.wan_port));
+    }
     Ok(Reply::json(&members, api.layout(&call.params)))
 }
 
@@ -245,12 +272,6 @@ pub async fn version(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
         fips: String::new(),
     };
     Ok(Reply::json(&answer, api.layout(&call.params)))
-}
-
-/// The answer goes out first; whoever runs the agent ends it then.
-pub async fn leave(api: Arc<Api>, _call: Call) -> Result<Reply, HttpError> {
-    api.info.leave.cancel();
-    Ok(Reply::done())
 }
 
 /// The roots as this agent keeps them: always at hand, so a hit.

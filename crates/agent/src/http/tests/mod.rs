@@ -1,7 +1,7 @@
 //! The rules all routes share, and one round of each noun, against a cluster in memory. The exact
 //! answers are the recordings' business.
 
-mod memory;
+pub mod memory;
 
 use std::time::Duration;
 

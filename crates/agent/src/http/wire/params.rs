@@ -18,6 +18,11 @@ impl Params {
         Params(decoded.collect())
     }
 
+    /// Adds one, as if it had been sent last.
+    pub fn push(&mut self, name: &str, value: String) {
+        self.0.push((name.to_owned(), value));
+    }
+
     /// The first value of `name`; empty if it is absent.
     pub fn get(&self, name: &str) -> &str {
         self.find(name).unwrap_or_default()

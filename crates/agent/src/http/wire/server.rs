@@ -71,6 +71,12 @@ impl Default for ServerLimits {
 
 /// What answers requests.
 pub trait Service: Send + Sync + 'static {
+    /// Connections of one client at a time, where that may change while the server runs; 0 is no
+    /// limit.
+    fn connections_per_client_max(&self) -> Option<usize> {
+        None
+    }
+
     fn serve(
         self: Arc<Self>,
         client: IpAddr,
@@ -136,7 +142,8 @@ impl<S: Service> Server<S> {
         client: IpAddr,
     ) -> impl Future<Output = ()> + Send + 'static {
         let limits = &self.connections.limits;
-        let most = limits.connections_per_client_max;
+        let own = self.connections.service.connections_per_client_max();
+        let most = own.unwrap_or(limits.connections_per_client_max);
         let slot = self.clients.take(client, most, &limits.connections);
         let connections = self.connections.clone();
         async move {
