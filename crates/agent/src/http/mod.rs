@@ -333,11 +333,12 @@ const DEFAULT_POLICY: HeaderName = HeaderName::from_static("x-consul-default-acl
 /// While access lists are off, everything is allowed.
 const DEFAULT_POLICY_OFF: &str = "allow";
 
-/// Source: transcripts/status/paths.txt.
+/// Source: transcripts/status/paths.txt, agent/runs.txt.
 fn unknown_path(path: &[u8]) -> Reply {
     let within_v1 = path.windows(4).any(|window| window == b"/v1/");
     let text = if within_v1 { messages::NO_SUCH_ENDPOINT } else { messages::NOT_V1 };
-    Reply::text(StatusCode::NOT_FOUND, text)
+    // An HTTP check shows this body as it is, with its line's end.
+    Reply::text(StatusCode::NOT_FOUND, format!("{text}\n"))
 }
 
 /// A redirect as Go words it: the text only to a GET, the parameters kept.
