@@ -68,7 +68,7 @@ pub fn agent_info(
         node_id: identity.node_id.to_string(),
         version: CONSUL_VERSION.to_owned(),
         revision: "tribune".to_owned(),
-        build_date: BUILD_DATE.to_owned(),
+        build_date: tribune_api::version::BUILD_DATE.to_owned(),
         bind_address: config.network.bind.to_string(),
         primary_datacenter: config.node.primary_datacenter.clone(),
         server: config.role.server,
@@ -80,6 +80,3 @@ pub fn agent_info(
         debug_config: about::debug_config(config),
     }
 }
-
-/// Builds are the same whenever they are made; this is the release's day.
-const BUILD_DATE: &str = "2026-11-23T00:00:00Z";

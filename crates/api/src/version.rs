@@ -10,8 +10,8 @@ pub const REVISION: &str = match option_env!("TRIBUNE_REVISION") {
     Some(revision) => revision,
     None => "",
 };
-/// RFC 3339. A build that names no date says Go's zero time, so that builds are reproducible.
+/// RFC 3339. A build that names no date says the release's day, so that builds are reproducible.
 pub const BUILD_DATE: &str = match option_env!("TRIBUNE_BUILD_DATE") {
     Some(date) => date,
-    None => "0001-01-01T00:00:00Z",
+    None => "2026-11-23T00:00:00Z",
 };

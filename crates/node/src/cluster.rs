@@ -34,6 +34,21 @@ pub trait Cluster: Send + Sync + 'static {
 
     /// How the cluster stands.
     fn status(&self) -> Status;
+
+    /// What of it every answer to a read says.
+    fn contact(&self) -> Contact {
+        let status = self.status();
+        Contact { known_leader: status.leader.is_some(), last_contact_ms: status.last_contact_ms }
+    }
+}
+
+/// Whether this server knows a leader, and since when it last heard from it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Contact {
+    /// True if there is a leader.
+    pub known_leader: bool,
+    /// In milliseconds; 0 on the leader.
+    pub last_contact_ms: u64,
 }
 
 /// What comes with a write.

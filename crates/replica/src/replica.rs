@@ -3,7 +3,7 @@
 use crate::admit::{Admit, Admitted, Leader};
 use crate::apply::{AppliedBatch, Apply};
 use crate::chores::reconcile;
-use crate::chores::tombstones::Tombstones;
+use crate::chores::tombstones::{GRAVES_PER_ENTRY_MAX, Tombstones};
 use crate::compaction::{Compaction, CompactionRules};
 use crate::consensus::{Consensus, ConsensusStart, ELECTION_TICKS};
 use crate::effect::{Effect, Fatal, Published, ReadError, Role, SnapshotOrder, WriteError};
@@ -229,8 +229,10 @@ impl Replica {
             self.chore(Command::Session(SessionCommand::Destroy(id)));
         }
         let index = self.apply.view().system().index_base + self.apply.at();
-        if let Some(reap) = self.tombstones.tick(now, tribune_state::Index(index)) {
-            self.chore(Command::System(SystemCommand::ReapTombstones(reap)));
+        let oldest = self.apply.view().kv().oldest_grave().map(|(index, _)| index);
+        if let Some(through) = self.tombstones.tick(now, tribune_state::Index(index), oldest) {
+            let most = GRAVES_PER_ENTRY_MAX;
+            self.chore(Command::System(SystemCommand::ReapOldest { through, most }));
         }
     }
 

@@ -150,7 +150,7 @@ pub(crate) fn records(tables: &Tables) -> impl Iterator<Item = Record> + '_ {
         connect: tables.connect.index,
     };
     let kv = tables.kv.rows.iter().map(|item| Record::Kv(kv_record(&item.0)));
-    let graves = tables.kv.tombstones.iter().map(|(k, i)| Record::Tombstone(k.clone(), *i));
+    let graves = tables.kv.graves().map(|(k, i)| Record::Tombstone(k.clone(), *i));
     let sessions = tables.sessions.iter().map(|row| Record::Session(row.clone()));
     let catalog = &tables.catalog;
     [Record::System(tables.system.clone()), Record::Indexes(indexes)]
@@ -178,7 +178,7 @@ pub(crate) fn load(tables: &mut Tables, record: Record) {
         }
         Record::Kv(row) => load_kv(tables, &row),
         Record::Tombstone(key, index) => {
-            tables.kv.tombstones.insert(key, index);
+            tables.kv.bury(key, index);
         }
         Record::Session(row) => tables.sessions.put(row.as_ref().clone()),
         Record::Node(row) => tables.catalog.load_node(row),

@@ -190,6 +190,10 @@ fn command() -> impl Strategy<Value = Command> {
         3 => vec(txn_op(), 0..4).prop_map(|ops| Command::Txn(TxnCommand { ops })),
         1 => (0..40_u64)
             .prop_map(|index| Command::System(SystemCommand::ReapTombstones(Index(index)))),
+        1 => (0_u64..200, 0_u32..3).prop_map(|(index, most)| {
+            let through = Index(index);
+            Command::System(SystemCommand::ReapOldest { through, most })
+        }),
     ]
 }
 

@@ -2,7 +2,7 @@
 //! Invariant: X-Consul-Index is at least 1.
 
 use hyper::header::{HeaderName, HeaderValue};
-use tribune_node::cluster::{Consistency, Status};
+use tribune_node::cluster::{Consistency, Contact};
 
 use super::wire::reply::Reply;
 
@@ -28,12 +28,12 @@ pub enum Backend {
 
 impl Meta {
     /// The headers of an answer with this index.
-    pub fn new(index: u64, status: &Status, consistency: Consistency) -> Meta {
+    pub fn new(index: u64, contact: Contact, consistency: Consistency) -> Meta {
         let stale = consistency == Consistency::Stale;
         Meta {
             index,
-            known_leader: status.leader.is_some(),
-            last_contact_ms: if stale { status.last_contact_ms } else { 0 },
+            known_leader: contact.known_leader,
+            last_contact_ms: if stale { contact.last_contact_ms } else { 0 },
             backend: Backend::BlockingQuery,
             effective: None,
         }
@@ -120,9 +120,9 @@ mod tests {
 
     #[test]
     fn only_a_stale_answer_has_an_age() {
-        let status = Status { leader: Some("a".into()), last_contact_ms: 7, ..Status::default() };
+        let contact = Contact { known_leader: true, last_contact_ms: 7 };
         for (consistency, age) in [(Consistency::Stale, "7"), (Consistency::Default, "0")] {
-            let reply = Meta::new(5, &status, consistency).put(Reply::default());
+            let reply = Meta::new(5, contact, consistency).put(Reply::default());
             assert_eq!(reply.headers[LAST_CONTACT], age);
             assert_eq!(reply.headers[KNOWN_LEADER], "true");
         }

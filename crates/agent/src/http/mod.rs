@@ -144,7 +144,7 @@ impl Api {
 
     /// The headers of an answer.
     pub fn meta(&self, answer: &SharedAnswer, options: &Options) -> Meta {
-        Meta::new(answer.answer().index.0, &self.cluster.status(), options.consistency)
+        Meta::new(answer.answer().index.0, self.cluster.contact(), options.consistency)
     }
 
     /// An answer as JSON, encoded once for all who wait for it. `view` numbers the ways in which
@@ -256,14 +256,14 @@ impl Api {
         if writes && !self.config.may_write(call.client) {
             return HttpError::Forbidden(messages::ACCESS_RESTRICTED.into()).into();
         }
-        let allow = route.allow();
         if call.method == Method::OPTIONS {
             let reply = Reply::bytes(StatusCode::OK, TYPE_JSON_UTF8, Bytes::new());
-            return reply.with_text(ALLOW, &allow);
+            return reply.with_text(ALLOW, &route.allow());
         }
         let Some(handler) = route.handler(&call.method) else {
             let text = messages::method_not_allowed(call.method.as_str());
-            return Reply::text(StatusCode::METHOD_NOT_ALLOWED, text).with_text(ALLOW, &allow);
+            let reply = Reply::text(StatusCode::METHOD_NOT_ALLOWED, text);
+            return reply.with_text(ALLOW, &route.allow());
         };
         handler(self, call).await.unwrap_or_else(Reply::from)
     }
@@ -360,7 +360,8 @@ fn redirect(status: StatusCode, to: &str, call: &Call) -> Reply {
 /// Control characters are refused, since they end up in logs and terminals. Bytes that are not
 /// UTF-8 pass: real keys hold them.
 fn is_printable(path: &[u8]) -> bool {
-    !String::from_utf8_lossy(path).chars().any(is_unprintable)
+    path.iter().all(u8::is_ascii_graphic)
+        || !String::from_utf8_lossy(path).chars().any(is_unprintable)
 }
 
 fn is_unprintable(symbol: char) -> bool {

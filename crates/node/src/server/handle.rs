@@ -4,8 +4,8 @@ use super::replica_thread::Job;
 use crate::blocking::Parked;
 use crate::clock::Clock;
 use crate::cluster::{
-    Cluster, ClusterError, ClusterSignal, Consistency, Member, Pending, Read, SignalAnswer, Status,
-    Wait, Write,
+    Cluster, ClusterError, ClusterSignal, Consistency, Contact, Member, Pending, Read,
+    SignalAnswer, Status, Wait, Write,
 };
 use crate::entropy::random_u64;
 use crate::metrics::server::RequestMetrics;
@@ -257,6 +257,10 @@ impl Cluster for Server {
 
     fn members(&self) -> Vec<Member> {
         vec![self.about.member.clone()]
+    }
+
+    fn contact(&self) -> Contact {
+        Contact { known_leader: self.shared.role.borrow().is_leader, last_contact_ms: 0 }
     }
 
     fn status(&self) -> Status {

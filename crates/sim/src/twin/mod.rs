@@ -79,9 +79,11 @@ impl Twin {
                 let Twin { keys, sessions, .. } = self;
                 Expected::Txn(txn::run(at, &command.ops, keys, sessions, changes))
             }
-            Command::System(SystemCommand::Barrier | SystemCommand::ReapTombstones(_)) => {
-                Expected::Outcome(Outcome::Done)
-            }
+            Command::System(
+                SystemCommand::Barrier
+                | SystemCommand::ReapTombstones(_)
+                | SystemCommand::ReapOldest { .. },
+            ) => Expected::Outcome(Outcome::Done),
             Command::System(_) | Command::Catalog(_) | Command::Connect(_) => Expected::Any,
         }
     }

@@ -67,12 +67,7 @@ pub(crate) fn answer(tables: &KvTables, query: &KvQuery) -> (Index, KvBody) {
 fn prefix_index(tables: &KvTables, prefix: &Key, newest: Option<Index>) -> Index {
     match newest {
         Some(newest) if !prefix.is_empty() => {
-            let graves = tables
-                .tombstones
-                .range::<_, Key>(prefix.clone()..)
-                .take_while(|(key, _)| key.as_bytes().starts_with(prefix.as_bytes()))
-                .map(|(_, index)| *index)
-                .max();
+            let graves = tables.graves_under(prefix).map(|(_, index)| index).max();
             newest.max(graves.unwrap_or_default()).max(tables.floor)
         }
         _ => tables.index,

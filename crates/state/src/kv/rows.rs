@@ -117,7 +117,9 @@ impl Ord for KvItem {
 pub struct KvTables {
     pub(crate) rows: Set<KvItem>,
     /// Deleted keys with the index of their deletion, so that a prefix's index never falls.
-    pub(crate) tombstones: Table<Key, Index>,
+    graves: Table<Key, Index>,
+    /// The same by index, so that the oldest are found without a look at the others.
+    graves_by_index: Set<(Index, Key)>,
     /// The locks of each session.
     pub(crate) held: Set<(SessionId, Key)>,
     /// The index of the newest change of the whole table, deletions included.
@@ -152,6 +154,37 @@ impl KvTables {
             .take_while(move |row| row.full_key().starts_with(&start))
             .collect::<Vec<_>>()
             .into_iter()
+    }
+
+    /// Every grave, by key.
+    pub(crate) fn graves(&self) -> impl Iterator<Item = (&Key, &Index)> {
+        self.graves.iter()
+    }
+
+    /// The graves of keys that begin with a prefix.
+    pub(crate) fn graves_under(&self, prefix: &Key) -> impl Iterator<Item = (&Key, Index)> {
+        let start = prefix.clone();
+        self.graves
+            .range::<_, Key>(prefix.clone()..)
+            .take_while(move |(key, _)| key.as_bytes().starts_with(start.as_bytes()))
+            .map(|(key, index)| (key, *index))
+    }
+
+    /// The oldest grave.
+    pub fn oldest_grave(&self) -> Option<(Index, &Key)> {
+        self.graves_by_index.iter().next().map(|(index, key)| (*index, key))
+    }
+
+    pub(crate) fn bury(&mut self, key: Key, index: Index) {
+        self.unbury(&key);
+        self.graves.insert(key.clone(), index);
+        self.graves_by_index.insert((index, key));
+    }
+
+    pub(crate) fn unbury(&mut self, key: &Key) {
+        if let Some(index) = self.graves.remove(key) {
+            self.graves_by_index.remove(&(index, key.clone()));
+        }
     }
 
     pub(crate) fn put(&mut self, row: KvRow) {

@@ -25,7 +25,7 @@ fn a_prefix_index_moves_when_a_key_below_it_is_deleted() {
     apply(&mut kv, &KvCommand::Delete(Key::from("w/b")), 7);
     let (index, _) = super::answer(&kv, &KvQuery::List(Key::from("w/")));
     assert_eq!(index, Index(7));
-    super::reap(&mut kv, Index(7));
+    super::reap(&mut kv, Index(7), u32::MAX);
     let (index, _) = super::answer(&kv, &KvQuery::List(Key::from("w/")));
     assert_eq!(index, Index(7), "reaping raises the floor");
 }
@@ -148,4 +148,18 @@ proptest! {
             prop_assert_eq!(rows, expected);
         }
     }
+}
+
+#[test]
+fn reaping_takes_the_oldest_graves_and_no_more_than_it_is_told() {
+    let mut kv = KvTables::default();
+    for (key, index) in [("c", 3), ("a", 5), ("b", 4), ("d", 9)] {
+        kv.bury(Key::from(key), Index(index));
+    }
+    kv.bury(Key::from("a"), Index(6));
+    super::reap(&mut kv, Index(8), 2);
+    assert_eq!(kv.floor, Index(4));
+    assert_eq!(kv.oldest_grave(), Some((Index(6), &Key::from("a"))));
+    super::reap(&mut kv, Index(8), 2);
+    assert_eq!((kv.floor, kv.graves().count()), (Index(6), 1));
 }

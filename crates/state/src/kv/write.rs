@@ -163,7 +163,7 @@ pub(crate) fn delete(kv: &mut KvTables, key: &Key, index: Index, events: &mut Ve
     if let Some(session) = row.session {
         kv.held.remove(&(session, key.clone()));
     }
-    kv.tombstones.insert(key.clone(), index);
+    kv.bury(key.clone(), index);
     kv.index = index;
     events.push(Event::Kv { key: key.clone(), removed: true });
 }
@@ -193,18 +193,14 @@ pub(crate) fn delete_tree(kv: &mut KvTables, prefix: &Key, index: Index, events:
     }
 }
 
-/// Forgets the graves up to an index; the floor rises so that no prefix's index falls.
-pub(crate) fn reap(kv: &mut KvTables, through: Index) {
-    let old: Vec<Key> = kv
-        .tombstones
-        .iter()
-        .filter(|(_, index)| **index <= through)
-        .map(|(key, _)| key.clone())
-        .collect();
-    for key in old {
-        if let Some(index) = kv.tombstones.remove(&key) {
-            kv.floor = kv.floor.max(index);
-        }
+/// Forgets the oldest graves up to an index, so many at most; the floor rises so that no prefix's
+/// index falls.
+pub(crate) fn reap(kv: &mut KvTables, through: Index, most: u32) {
+    for _ in 0..most {
+        let oldest = kv.oldest_grave().map(|(index, key)| (index, key.clone()));
+        let Some((index, key)) = oldest.filter(|(index, _)| *index <= through) else { return };
+        kv.unbury(&key);
+        kv.floor = kv.floor.max(index);
     }
 }
 
@@ -247,7 +243,7 @@ pub(crate) fn write_row(
             kv.held.insert((session, set.key.clone()));
         }
     }
-    kv.tombstones.remove(&set.key);
+    kv.unbury(&set.key);
     kv.put(row);
     kv.index = index;
     events.push(Event::Kv { key: set.key.clone(), removed: false });

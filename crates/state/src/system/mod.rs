@@ -15,10 +15,17 @@ pub enum SystemCommand {
     ClusterId(uuid::Uuid),
     /// Raises the level.
     Level(Level),
-    /// Forgets the graves of deleted keys up to an index.
+    /// Forgets the graves of deleted keys up to an index, however many there are.
     ReapTombstones(Index),
     /// Changes nothing; proves that writes work.
     Barrier,
+    /// Forgets the oldest graves of deleted keys.
+    ReapOldest {
+        /// Up to this index.
+        through: Index,
+        /// So many at most.
+        most: u32,
+    },
 }
 
 /// One read of the cluster's settings.
@@ -89,7 +96,11 @@ pub(crate) fn apply(
             Outcome::Flag(higher)
         }
         SystemCommand::ReapTombstones(through) => {
-            kv::reap(&mut tables.kv, *through);
+            kv::reap(&mut tables.kv, *through, u32::MAX);
+            Outcome::Done
+        }
+        SystemCommand::ReapOldest { through, most } => {
+            kv::reap(&mut tables.kv, *through, *most);
             Outcome::Done
         }
         SystemCommand::Barrier => Outcome::Done,

@@ -33,8 +33,17 @@ impl Agent {
         Agent::start_program(Path::new(env!("CARGO_BIN_EXE_tribune")), dir)
     }
 
+    /// Starts it with a line of configuration.
+    pub fn start_with(dir: &Path, hcl: &str) -> Agent {
+        Agent::launch(Path::new(env!("CARGO_BIN_EXE_tribune")), dir, hcl)
+    }
+
     /// Starts another build of it.
     pub fn start_program(program: &Path, dir: &Path) -> Agent {
+        Agent::launch(program, dir, "")
+    }
+
+    fn launch(program: &Path, dir: &Path, hcl: &str) -> Agent {
         let (http, dns, server) = (free_port(), free_port(), free_port());
         let ports =
             format!("ports {{ http = {http} dns = {dns} server = {server} grpc_tls = -1 }}");
@@ -46,7 +55,7 @@ impl Agent {
         let child = Command::new(program)
             .args(["agent", "-server", "-bootstrap-expect=1", "-bind=127.0.0.1", "-node=node1"])
             .arg(format!("-data-dir={}", dir.display()))
-            .args(["-hcl", &ports])
+            .args(["-hcl", &format!("{ports}\n{hcl}")])
             .env("NOTIFY_SOCKET", &ready_path)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -71,6 +80,15 @@ impl Agent {
         let answer = client.send("PUT", "/v1/kv/first", b"1");
         assert!(matches!(answer, Some((200, _, _))), "the first write: {answer:?}");
         self.started.elapsed()
+    }
+
+    /// A number of KiB that the kernel says of its memory, such as `VmRSS`.
+    pub fn memory_kib(&self, what: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("a status");
+        let line = status.lines().find(|line| line.starts_with(what)).expect("a line");
+        let digits: String = line.chars().filter(char::is_ascii_digit).collect();
+        digits.parse().expect("a number")
     }
 
     /// Kills it as hard as there is.

@@ -6,6 +6,7 @@
     reason = "what a test expected is said by its failing; helpers of tests count as tests"
 )]
 
+mod abuse;
 mod agent;
 mod full;
 mod golden;

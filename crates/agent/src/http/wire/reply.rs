@@ -31,6 +31,9 @@ pub const ANSWER_BYTES_FREE: usize = 64 << 10;
 /// The bytes of all long answers that their clients have not read yet.
 pub const ANSWERS_BYTES_MAX: usize = 256 << 20;
 
+/// How many headers most answers have.
+const HEADERS_USUAL: usize = 12;
+
 pub const TYPE_JSON: HeaderValue = HeaderValue::from_static("application/json");
 pub const TYPE_JSON_UTF8: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 pub const TYPE_TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -128,7 +131,9 @@ impl Reply {
     }
 
     pub fn bytes(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Reply {
-        let headers = HeaderMap::from_iter([(CONTENT_TYPE, content_type)]);
+        // Room for what most answers get, so that the map does not grow and hash anew.
+        let mut headers = HeaderMap::with_capacity(HEADERS_USUAL);
+        headers.insert(CONTENT_TYPE, content_type);
         Reply { status, headers, body, stream: None }
     }
 
