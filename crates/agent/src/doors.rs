@@ -114,6 +114,9 @@ impl Doors {
             true => None,
             false => Some(tls::server(&config.tls.https, "https")?),
         };
+        if https.is_some() && config.tls.https.cert_file.is_none() {
+            tracing::warn!("HTTPS has no certificate: it refuses every client until it gets one");
+        }
         let ends = https.as_ref().and_then(|https| https.ends_unix_s);
         let https = https.map(|https| watch::channel(https.config));
         let mut opening = Opening {

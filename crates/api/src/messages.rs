@@ -47,7 +47,7 @@ pub fn no_such_member(name: &str) -> String {
 
 /// A list of one error, as Consul prints lists of errors.
 pub fn one_error(error: &str) -> String {
-    format!("1 error occurred:\n\t* {error}\n\n")
+    format!("1 error occurred:\n\t* {error}\n")
 }
 
 pub fn join_unresolved(name: &str, host: &str) -> String {

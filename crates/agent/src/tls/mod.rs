@@ -15,7 +15,8 @@ use std::sync::Arc;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion, version};
 
 use crate::config::runtime::TlsListener;
@@ -31,7 +32,7 @@ pub struct ServerTls {
 /// Why a listener cannot speak TLS.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// There is no certificate, or no key.
+    /// There is a certificate without a key, or a key without one.
     #[error("TLS for {0} needs cert_file and key_file, in tls.{0} or in tls.defaults")]
     NoCertificate(&'static str),
     /// Clients are to be checked, but against nothing.
@@ -55,13 +56,16 @@ pub enum TlsError {
     Unfit(&'static str, String),
 }
 
-/// Makes what a listener speaks; `name` is its block of the configuration, such as `https`.
+/// Makes what a listener speaks; `name` is its block of the configuration, such as `https`. Without
+/// a certificate it listens and refuses every client, as Consul's does: one may come by a reload.
 ///
 /// # Errors
 /// If a file cannot be read, or they do not fit together.
 pub fn server(listener: &TlsListener, name: &'static str) -> Result<ServerTls, TlsError> {
-    let (Some(cert_file), Some(key_file)) = (&listener.cert_file, &listener.key_file) else {
-        return Err(TlsError::NoCertificate(name));
+    let files = match (&listener.cert_file, &listener.key_file) {
+        (Some(cert_file), Some(key_file)) => Some((cert_file, key_file)),
+        (None, None) => None,
+        _ => return Err(TlsError::NoCertificate(name)),
     };
     let unfit = |error: rustls::Error| TlsError::Unfit(name, error.to_string());
     let provider = Arc::new(provider(&listener.cipher_suites)?);
@@ -76,13 +80,28 @@ pub fn server(listener: &TlsListener, name: &'static str) -> Result<ServerTls, T
             builder.with_client_cert_verifier(verifier)
         }
     };
-    let chain = certificates(cert_file)?;
-    let ends_unix_s = chain.first().and_then(|leaf| expiry::not_after_unix_s(leaf));
-    let key = PrivateKeyDer::from_pem_file(key_file)
-        .map_err(|error| file("private key", key_file, &error))?;
-    let mut config = builder.with_single_cert(chain, key).map_err(unfit)?;
+    let (mut config, ends_unix_s) = match files {
+        None => (builder.with_cert_resolver(Arc::new(NoCertificate)), None),
+        Some((cert_file, key_file)) => {
+            let chain = certificates(cert_file)?;
+            let ends_unix_s = chain.first().and_then(|leaf| expiry::not_after_unix_s(leaf));
+            let key = PrivateKeyDer::from_pem_file(key_file)
+                .map_err(|error| file("private key", key_file, &error))?;
+            (builder.with_single_cert(chain, key).map_err(unfit)?, ends_unix_s)
+        }
+    };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(ServerTls { config: Arc::new(config), ends_unix_s })
+}
+
+/// Has nothing to show.
+#[derive(Debug)]
+struct NoCertificate;
+
+impl ResolvesServerCert for NoCertificate {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        None
+    }
 }
 
 /// The suites of TLS 1.2 that are named; those of 1.3 are always spoken, as in Go.

@@ -81,6 +81,8 @@ fn what_does_not_fit_is_refused_by_name() {
     let good = files.listener();
     let none = TlsListener { cert_file: None, ..good.clone() };
     assert!(complaint(&none).starts_with("TLS for https needs cert_file and key_file"));
+    let nothing = TlsListener { key_file: None, ..none.clone() };
+    assert_eq!(server(&nothing, "https").unwrap().ends_unix_s, None);
     let missing = TlsListener { cert_file: Some(files.0.join("no.pem")), ..good.clone() };
     assert!(complaint(&missing).contains("no.pem"), "{}", complaint(&missing));
     let swapped = TlsListener { cert_file: good.key_file.clone(), ..good.clone() };

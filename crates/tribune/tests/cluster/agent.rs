@@ -35,15 +35,21 @@ impl Agent {
 
     /// Starts it with a line of configuration.
     pub fn start_with(dir: &Path, hcl: &str) -> Agent {
-        Agent::launch(Path::new(env!("CARGO_BIN_EXE_tribune")), dir, hcl)
+        Agent::launch(Path::new(env!("CARGO_BIN_EXE_tribune")), dir, hcl, &[])
+    }
+
+    /// Starts one that reads a configuration file too.
+    pub fn start_configured(dir: &Path, file: &Path) -> Agent {
+        let program = Path::new(env!("CARGO_BIN_EXE_tribune"));
+        Agent::launch(program, dir, "", &[format!("-config-file={}", file.display())])
     }
 
     /// Starts another build of it.
     pub fn start_program(program: &Path, dir: &Path) -> Agent {
-        Agent::launch(program, dir, "")
+        Agent::launch(program, dir, "", &[])
     }
 
-    fn launch(program: &Path, dir: &Path, hcl: &str) -> Agent {
+    fn launch(program: &Path, dir: &Path, hcl: &str, more: &[String]) -> Agent {
         let (http, dns, server) = (free_port(), free_port(), free_port());
         let ports =
             format!("ports {{ http = {http} dns = {dns} server = {server} grpc_tls = -1 }}");
@@ -55,6 +61,7 @@ impl Agent {
         let child = Command::new(program)
             .args(["agent", "-server", "-bootstrap-expect=1", "-bind=127.0.0.1", "-node=node1"])
             .arg(format!("-data-dir={}", dir.display()))
+            .args(more)
             .args(["-hcl", &format!("{ports}\n{hcl}")])
             .env("NOTIFY_SOCKET", &ready_path)
             .stdout(Stdio::null())
@@ -80,6 +87,13 @@ impl Agent {
         let answer = client.send("PUT", "/v1/kv/first", b"1");
         assert!(matches!(answer, Some((200, _, _))), "the first write: {answer:?}");
         self.started.elapsed()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
+        let sent = rustix::process::kill_process(pid.expect("a process"), signal);
+        sent.expect("the signal is sent");
     }
 
     /// A number of KiB that the kernel says of its memory, such as `VmRSS`.

@@ -12,4 +12,5 @@ mod full;
 mod golden;
 mod history;
 mod kill;
+mod operate;
 mod power;

@@ -24,10 +24,10 @@ pub const ROWS: &[Row] = group! {
     "performance.grpc_keepalive_interval" Duration "30s" : "time between signs of life on gRPC";
     "performance.grpc_keepalive_timeout" Duration "20s" : "time for an answer to a sign of life";
     "performance.enable_xds_load_balancing" Bool "true" : "servers share proxies among them";
-    "raft_snapshot_threshold" Int "16384" used reload : "entries after which a snapshot is made";
-    "raft_snapshot_interval" Duration "30s" used reload
+    "raft_snapshot_threshold" Int "16384" used : "entries after which a snapshot is made";
+    "raft_snapshot_interval" Duration "30s" used
         : "how often it is looked whether a snapshot is due";
-    "raft_trailing_logs" Int "10240" used reload : "entries kept after a snapshot";
+    "raft_trailing_logs" Int "10240" used : "entries kept after a snapshot";
     "raft_prevote_disabled" Bool "false" : "elections without a round of asking first";
     "raft_logstore.backend" Text "default" : "kind of log: default, boltdb or wal; one kind here";
     "raft_logstore.disable_log_cache" Bool "false" : "keep no recent entries in memory";

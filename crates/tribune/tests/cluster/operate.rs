@@ -1,0 +1,153 @@
+//! Operating a real agent: reload, the log as a stream, HTTPS and unix sockets.
+
+use crate::agent::{Agent, Client};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// How long something may take that is a matter of milliseconds on a quiet machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A folder of one test's own, with a configuration file in it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("tribune-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).expect("a folder");
+        Folder(path)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join("agent.hcl")
+    }
+
+    fn write(&self, text: &str) {
+        std::fs::write(self.file(), text).expect("the configuration");
+    }
+
+    fn start(&self) -> Agent {
+        let mut agent = Agent::start_configured(&self.0.join("data"), &self.file());
+        agent.first_write();
+        agent
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn get(agent: &Agent, path: &str) -> (u16, String) {
+    ask(agent, "GET", path)
+}
+
+fn ask(agent: &Agent, method: &str, path: &str) -> (u16, String) {
+    let mut client = Client::connect(agent.http).expect("a connection");
+    let (status, _, body) = client.send(method, path, b"").expect("an answer");
+    (status, String::from_utf8_lossy(&body).into_owned())
+}
+
+/// Asks until the answer is as wanted, or fails with the last one.
+fn eventually(agent: &Agent, path: &str, wanted: impl Fn(&str) -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (_, body) = get(agent, path);
+        if wanted(&body) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{path}: {body}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_reload_takes_up_a_good_file_and_keeps_the_old_one_for_a_bad() {
+    let folder = Folder::new("reload");
+    folder.write("service { name = \"early\" port = 1 }");
+    let agent = folder.start();
+    eventually(&agent, "/v1/agent/services", |body| body.contains("\"early\""));
+
+    folder.write("service { name = \"late\" port = 2 }");
+    assert_eq!(ask(&agent, "PUT", "/v1/agent/reload"), (200, String::new()));
+    let (_, services) = get(&agent, "/v1/agent/services");
+    assert!(services.contains("\"late\"") && !services.contains("\"early\""), "{services}");
+
+    folder.write("service { name = \"never\" port = 3 }\nnonsense = true");
+    let (status, why) = ask(&agent, "PUT", "/v1/agent/reload");
+    assert!(status == 500 && why.contains("invalid config key nonsense"), "{status} {why}");
+    let (_, services) = get(&agent, "/v1/agent/services");
+    assert!(services.contains("\"late\"") && !services.contains("\"never\""), "{services}");
+
+    folder.write("service { name = \"by_signal\" port = 4 }");
+    agent.signal(rustix::process::Signal::HUP);
+    eventually(&agent, "/v1/agent/services", |body| body.contains("\"by_signal\""));
+}
+
+#[test]
+fn a_watch_is_told_of_each_change_and_goes_with_its_file() {
+    let folder = Folder::new("watch");
+    let told = folder.0.join("told");
+    folder.write(&format!(
+        "watches = [{{ type = \"key\" key = \"w\" args = [\"/bin/sh\", \"-c\", \"cat >> {}\"] }}]",
+        told.display()
+    ));
+    let agent = folder.start();
+    let mut client = Client::connect(agent.http).expect("a connection");
+    client.send("PUT", "/v1/kv/w", b"1").expect("an answer");
+    let deadline = Instant::now() + PATIENCE;
+    while !std::fs::read_to_string(&told).unwrap_or_default().contains("\"Value\":\"MQ==\"") {
+        assert!(Instant::now() < deadline, "the watch was not told");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn the_log_is_streamed_at_the_level_that_is_asked_for() {
+    let folder = Folder::new("monitor");
+    folder.write("log_level = \"ERROR\"");
+    let agent = folder.start();
+    let mut stream = TcpStream::connect(agent.http).expect("a connection");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+    let request = "GET /v1/agent/monitor?loglevel=info HTTP/1.1\r\nHost: t\r\n\r\n";
+    stream.write_all(request.as_bytes()).expect("sent");
+    let mut text = String::new();
+    let mut read_until = |stream: &mut TcpStream, wanted: &str| {
+        let mut buffer = [0; 4096];
+        while !text.contains(wanted) {
+            let bytes = stream.read(&mut buffer).expect("more of the log");
+            assert!(bytes > 0, "the stream ended: {text}");
+            text.push_str(&String::from_utf8_lossy(&buffer[..bytes]));
+        }
+    };
+    read_until(&mut stream, "\r\n\r\n");
+    assert_eq!(ask(&agent, "PUT", "/v1/agent/reload").0, 200);
+    read_until(&mut stream, "[INFO]  agent.reload: configuration reloaded");
+}
+
+#[test]
+fn a_unix_socket_answers_and_goes_with_its_agent() {
+    let folder = Folder::new("unix");
+    let socket = folder.0.join("http.sock");
+    folder.write(&format!(
+        "addresses {{ http = \"127.0.0.1 unix://{}\" }}\nunix_sockets {{ mode = \"700\" }}",
+        socket.display()
+    ));
+    let agent = folder.start();
+    let mut stream = UnixStream::connect(&socket).expect("a connection");
+    let request = "GET /v1/kv/first?raw HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).expect("sent");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("an answer");
+    assert!(text.starts_with("HTTP/1.1 200") && text.ends_with("\r\n1"), "{text}");
+    agent.signal(rustix::process::Signal::TERM);
+    let deadline = Instant::now() + PATIENCE;
+    while socket.exists() {
+        assert!(Instant::now() < deadline, "the socket was left behind");
+        std::thread::yield_now();
+    }
+}
