@@ -15,6 +15,8 @@ pub(crate) enum Alarm {
     Ttl(CheckId),
     /// A check has been critical for as long as its service may be.
     Remove(CheckId),
+    /// Nothing is due: that it comes late shows how long the machine slept.
+    Awake,
     /// The catalog is to hear of a new output.
     Output(CheckId),
     /// A check is to look at the node it follows.
@@ -25,6 +27,13 @@ pub(crate) enum Alarm {
     FullSync,
     /// What changed is to be put on disk.
     Persist,
+}
+
+impl Alarm {
+    /// True for deadlines of silence and of removal, which must not count what the machine sleeps.
+    pub fn is_absence(&self) -> bool {
+        matches!(self, Alarm::Ttl(_) | Alarm::Remove(_))
+    }
 }
 
 /// The deadlines.
@@ -58,6 +67,12 @@ impl Alarms {
     /// The earliest deadline.
     pub fn next(&self) -> Option<Duration> {
         self.order.first().map(|(at, _)| *at)
+    }
+
+    /// True if there is a deadline that must not count what the machine sleeps.
+    pub fn has_absence(&self) -> bool {
+        let first = Alarm::Ttl(CheckId::default());
+        self.times.range(first..).next().is_some_and(|(alarm, _)| alarm.is_absence())
     }
 
     /// Takes the earliest one that is due, with its time.

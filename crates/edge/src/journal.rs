@@ -21,6 +21,8 @@ use crate::state::State;
 pub(crate) enum Line {
     /// The first one: the format.
     Registrations(u32),
+    /// So many bytes stand before this line, and all of them were on disk when it was written.
+    Saved(usize),
     Service(Box<KeptService>),
     ServiceGone(ServiceId),
     Check(CheckId, Box<KeptCheck>),
@@ -60,7 +62,6 @@ pub(crate) struct Kept {
     pub services: BTreeMap<ServiceId, KeptService>,
     pub checks: BTreeMap<CheckId, KeptCheck>,
     pub states: BTreeMap<CheckId, KeptState>,
-    pub is_torn: bool,
 }
 
 /// Why a file of registrations cannot be used.
@@ -79,7 +80,9 @@ pub enum RestoreError {
     Format(u32),
 }
 
-const FORMAT: u32 = 1;
+/// Since format 2, [`Line::Saved`] tells what a power cut can have torn from what it cannot.
+const FORMAT: u32 = 2;
+const FORMAT_WITHOUT_SAVED: u32 = 1;
 /// States wait this long to be saved together; registrations do not wait.
 const STATES_WAIT: Duration = Duration::from_secs(1);
 /// After a failure, until the next attempt.
@@ -119,53 +122,88 @@ impl Journal {
     }
 
     /// Starts from a file as it was read.
-    pub fn begin(&mut self, file: &[u8], is_torn: bool) {
+    pub fn begin(&mut self, file: &[u8]) {
         self.file_bytes = file.len();
         self.whole_bytes = file.len();
-        self.must_replace = is_torn || file.is_empty();
+        // The first save writes all of it anew, in today's format.
+        self.must_replace = true;
         self.lines.clear();
         self.states.clear();
         self.saved = self.put;
     }
 }
 
-/// Reads a file. A last line without its end is the trace of a crash and counts not.
+/// Reads a file. What a power cut tore counts not: a last line without its end, and lines of the
+/// last save of which a part is missing. Damage in front of that is an error.
 pub(crate) fn read(bytes: &[u8]) -> Result<Kept, RestoreError> {
     let mut kept = Kept::default();
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    kept.is_torn = whole < bytes.len();
     let body = bytes.get(..whole).unwrap_or_default();
-    for (at, text) in body.split(|byte| *byte == b'\n').enumerate() {
+    let mut format = FORMAT;
+    let mut at = 0;
+    for (number, text) in body.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        let begins_at = at;
+        at += text.len();
+        let text = text.strip_suffix(b"\n").unwrap_or(text);
         if text.is_empty() {
             continue;
         }
-        let line: Line = serde_json::from_slice(text)
-            .map_err(|error| RestoreError::Line { line: at + 1, why: error.to_string() })?;
-        if at == 0 && !matches!(line, Line::Registrations(_)) {
+        let line: Line = match serde_json::from_slice(text) {
+            Ok(line) => line,
+            Err(_) if format != FORMAT_WITHOUT_SAVED && !is_saved_after(body, at) => {
+                break;
+            }
+            Err(error) => {
+                return Err(RestoreError::Line { line: number + 1, why: error.to_string() });
+            }
+        };
+        if number == 0 && !matches!(line, Line::Registrations(_)) {
             return Err(RestoreError::Line { line: 1, why: "not the format's".to_owned() });
         }
         match line {
-            Line::Registrations(FORMAT) => {}
+            Line::Registrations(found @ (FORMAT | FORMAT_WITHOUT_SAVED)) => format = found,
             Line::Registrations(other) => return Err(RestoreError::Format(other)),
-            Line::Service(own) => {
-                kept.services.insert(own.definition.id.as_str().into(), *own);
+            Line::Saved(before) if before != begins_at => {
+                let why = format!("{begins_at} bytes stand before it, not {before}");
+                return Err(RestoreError::Line { line: number + 1, why });
             }
-            Line::ServiceGone(id) => {
-                kept.services.remove(&id);
-            }
-            Line::Check(id, own) => {
-                kept.checks.insert(id, *own);
-            }
-            Line::CheckGone(id) => {
-                kept.checks.remove(&id);
-                kept.states.remove(&id);
-            }
-            Line::State(own) => {
-                kept.states.insert(own.check.clone(), own);
-            }
+            other => take(&mut kept, other),
         }
     }
     Ok(kept)
+}
+
+/// True if a line from there on says that everything before it was on disk.
+fn is_saved_after(body: &[u8], from: usize) -> bool {
+    let rest = body.get(from..).unwrap_or_default();
+    let mut at = from;
+    rest.split_inclusive(|byte| *byte == b'\n').any(|text| {
+        let begins_at = at;
+        at += text.len();
+        matches!(serde_json::from_slice(text), Ok(Line::Saved(before)) if before == begins_at)
+    })
+}
+
+fn take(kept: &mut Kept, line: Line) {
+    match line {
+        Line::Registrations(_) | Line::Saved(_) => {}
+        Line::Service(own) => {
+            kept.services.insert(own.definition.id.as_str().into(), *own);
+        }
+        Line::ServiceGone(id) => {
+            kept.services.remove(&id);
+        }
+        Line::Check(id, own) => {
+            kept.checks.insert(id, *own);
+        }
+        Line::CheckGone(id) => {
+            kept.checks.remove(&id);
+            kept.states.remove(&id);
+        }
+        Line::State(own) => {
+            kept.states.insert(own.check.clone(), own);
+        }
+    }
 }
 
 /// Saves what waits. States alone wait for company.
@@ -190,7 +228,9 @@ pub(crate) fn save(state: &mut State) {
     }
     state.alarms.clear(&Alarm::Persist);
     let states = std::mem::take(&mut state.journal.states);
-    let mut bytes = std::mem::take(&mut state.journal.lines);
+    let mut bytes = Vec::new();
+    write_line(&Line::Saved(state.journal.file_bytes), &mut bytes);
+    bytes.append(&mut state.journal.lines);
     for line in states.iter().filter_map(|id| state_line(state, id)) {
         write_line(&line, &mut bytes);
     }
@@ -255,6 +295,7 @@ fn whole(state: &State) -> Vec<u8> {
             write_line(&line, &mut bytes);
         }
     }
+    write_line(&Line::Saved(bytes.len()), &mut bytes);
     bytes
 }
 

@@ -88,7 +88,7 @@ impl Edge {
         for (id, check) in kept.checks {
             register::restored_check(&mut state, id, check);
         }
-        state.journal.begin(file, kept.is_torn);
+        state.journal.begin(file);
         sync::compare_soon(&mut state);
         Ok(Edge { state, waiting: BTreeMap::new() })
     }
@@ -120,16 +120,15 @@ impl Edge {
 
     /// Takes in what has happened by `now`, which never goes back, and says what to do.
     pub fn step(&mut self, now: Duration, input: Input) -> Vec<Effect> {
-        if let Some(span) = run::slept(&self.state, now) {
-            run::on_slept(&mut self.state, span);
+        // What the machine says that it slept is a part of what we notice, if we do.
+        let told = if let Input::Slept(span) = &input { *span } else { Duration::ZERO };
+        let slept = told.max(run::slept(&self.state, now));
+        if !slept.is_zero() {
+            run::on_slept(&mut self.state, slept);
         }
         self.state.now = self.state.now.max(now);
         let asked = match input {
-            Input::Tick => None,
-            Input::Slept(span) => {
-                run::on_slept(&mut self.state, span);
-                None
-            }
+            Input::Tick | Input::Slept(_) => None,
             Input::Ask(request, ask) => Some((request, *ask)),
             Input::Probed(result) => {
                 run::on_result(&mut self.state, *result);
@@ -159,6 +158,7 @@ impl Edge {
             self.on_alarm(at, alarm);
         }
         run::start_waiting(&mut self.state);
+        run::stay_awake(&mut self.state);
         alias::follow(&mut self.state);
         sync::flush(&mut self.state);
         journal::flush(&mut self.state);
@@ -196,7 +196,10 @@ impl Edge {
             sync::release(state);
             waiting.told = state.sync.last_queued();
         }
-        if state.journal.put != put {
+        let must_save = state.journal.put != put;
+        #[cfg(feature = "planted-bugs")]
+        let must_save = must_save && state.settings.bug != Some(settings::Bug::HastyAnswer);
+        if must_save {
             waiting.saved = state.journal.put;
         }
         self.waiting.insert(request, waiting);
@@ -211,6 +214,7 @@ impl Edge {
             Alarm::Output(check) => state.check_changed(&check),
             Alarm::Reuse(check) => run::on_reuse(state, &check),
             Alarm::Follow(check) => follow::on_due(state, &check),
+            Alarm::Awake => {}
             Alarm::FullSync => sync::on_full_sync(state),
             Alarm::Persist => journal::save(state),
         }

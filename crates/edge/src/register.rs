@@ -13,7 +13,7 @@ use tribune_state::ids::{CheckId, ServiceId};
 
 use crate::alarms::Alarm;
 use crate::check::flap::Flap;
-use crate::check::history::History;
+use crate::check::history::{History, Turn};
 use crate::check::plan::{self, Allowed, Place, Plan, Run};
 use crate::check::thresholds::Thresholds;
 use crate::check::{Check, KeptCheck, Stage, run};
@@ -192,8 +192,19 @@ fn refresh(state: &mut State, id: &CheckId, target: Option<&str>) {
         state.check_changed(id);
     }
     if moved {
-        run::begin(state, id);
+        begin_elsewhere(state, id);
     }
+}
+
+/// A check looks at another place from now on: what a probe under way finds says nothing of it.
+fn begin_elsewhere(state: &mut State, id: &CheckId) {
+    state.generations += 1;
+    if let Some(check) = state.checks.get_mut(id) {
+        check.generation = state.generations;
+        check.streak = check.plan.thresholds.begin();
+        check.history.turn = Turn::Idle;
+    }
+    run::begin(state, id);
 }
 
 /// The catalog's tags have become a service's: its checks show them.

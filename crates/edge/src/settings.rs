@@ -40,6 +40,25 @@ pub struct Settings {
     pub wall_ms_at_zero: u64,
     /// Where all randomness comes from.
     pub seed: [u8; 32],
+    /// A deliberate bug on the production path, for the simulator to find.
+    #[cfg(feature = "planted-bugs")]
+    pub bug: Option<Bug>,
+}
+
+/// Deliberate bugs, switched on at run time in test builds only.
+#[cfg(feature = "planted-bugs")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bug {
+    /// Now and then the catalog is not told that a service is gone.
+    LostDeregistration,
+    /// The result of a probe counts for whatever is registered under its id by then.
+    StaleResult,
+    /// Services are removed for their critical checks after two thirds of their time.
+    EarlyRemoval,
+    /// What the server itself keeps on its node is removed as nobody's.
+    GreedySync,
+    /// Registrations are answered before they are on the disk.
+    HastyAnswer,
 }
 
 /// Source: Consul 1.22 documentation, `check_output_max_size`.
@@ -69,6 +88,8 @@ impl Settings {
             persist: false,
             wall_ms_at_zero: 0,
             seed,
+            #[cfg(feature = "planted-bugs")]
+            bug: None,
         }
     }
 }

@@ -14,6 +14,8 @@ use tribune_state::ids::{CheckId, ServiceId};
 use crate::alarms::Alarm;
 use crate::effect::{Effect, Note};
 use crate::input::{CatalogSnapshot, Taken, Ticket};
+#[cfg(feature = "planted-bugs")]
+use crate::settings::Bug;
 use crate::state::State;
 
 /// What the catalog can be told of.
@@ -47,6 +49,8 @@ pub(crate) struct Sync {
     /// cluster will not take cannot hold up the others for ever.
     items_max: usize,
     node_is_told: bool,
+    /// Items of writes that failed: such a write may still happen, after the catalog was read.
+    doubtful: BTreeSet<Item>,
 }
 
 #[derive(Debug)]
@@ -83,6 +87,7 @@ impl Default for Sync {
             touches: 0,
             items_max: ITEMS_PER_ENTRY_MAX,
             node_is_told: false,
+            doubtful: BTreeSet::new(),
         }
     }
 }
@@ -211,11 +216,15 @@ pub(crate) fn on_proposed(state: &mut State, ticket: Ticket, taken: Taken) {
         sync.failures = 0;
         sync.items_max = (sync.items_max * 2).min(ITEMS_PER_ENTRY_MAX);
         sync.node_is_told = true;
+        for (_, item) in &under_way.items {
+            sync.doubtful.remove(item);
+        }
         return;
     }
     sync.items_max = (under_way.items.len() / 2).max(1);
     // At the end of the queue, so that the others come first.
     for (_, item) in under_way.items {
+        sync.doubtful.insert(item.clone());
         sync.touch(item);
     }
     sync.is_held = true;
@@ -243,8 +252,9 @@ pub(crate) fn on_catalog(state: &mut State, snapshot: &CatalogSnapshot) {
     }
     compare_services(state, snapshot, &mut differs);
     compare_checks(state, snapshot, &mut differs);
-    // What waited and turns out to be told needs no write.
+    // What waited and turns out to be told needs no write, unless an older one may still follow.
     let sync = &mut state.sync;
+    differs.extend(sync.doubtful.iter().cloned());
     sync.queue.retain(|_, item| differs.contains(item));
     sync.places.retain(|item, _| differs.contains(item));
     for item in differs {
@@ -265,7 +275,10 @@ fn compare_services(state: &mut State, snapshot: &CatalogSnapshot, differs: &mut
     for told in &snapshot.services {
         missing.remove(&told.id);
         let Some(own) = state.services.get_mut(&told.id) else {
-            if state.settings.server && told.id.as_str() == SERVER_SERVICE {
+            let is_servers = state.settings.server && told.id.as_str() == SERVER_SERVICE;
+            #[cfg(feature = "planted-bugs")]
+            let is_servers = is_servers && state.settings.bug != Some(Bug::GreedySync);
+            if is_servers {
                 continue;
             }
             let item = Item::Service(told.id.clone());
@@ -275,10 +288,12 @@ fn compare_services(state: &mut State, snapshot: &CatalogSnapshot, differs: &mut
             differs.insert(item);
             continue;
         };
-        if own.row.enable_tag_override && own.row.tags != told.tags {
+        // Until the catalog has our newest registration, its tags are those of an older one.
+        let is_told = !state.sync.is_queued(&Item::Service(told.id.clone()));
+        if is_told && own.row.enable_tag_override && own.row.tags != told.tags {
             own.take_tags(told.tags.clone());
             crate::register::tags_taken(state, &told.id);
-        } else if !own.is_told(told) {
+        } else if !is_told || !own.is_told(told) {
             differs.insert(Item::Service(told.id.clone()));
         }
     }
@@ -305,6 +320,12 @@ fn compare_checks(state: &mut State, snapshot: &CatalogSnapshot, differs: &mut B
     differs.extend(missing.into_iter().map(Item::Check));
 }
 
+/// The planted bug: every so-manieth write forgets what is gone.
+#[cfg(feature = "planted-bugs")]
+fn loses_deregistration(state: &State) -> bool {
+    state.settings.bug == Some(Bug::LostDeregistration) && state.sync.tickets.is_multiple_of(100)
+}
+
 /// The commands that tell of these items. A service's registration carries its own checks.
 fn commands(state: &State, items: &[(Place, Item)]) -> Vec<CatalogCommand> {
     let mut registers: Vec<Register> = Vec::new();
@@ -326,6 +347,8 @@ fn commands(state: &State, items: &[(Place, Item)]) -> Vec<CatalogCommand> {
                     of_service.insert(id, registers.len());
                     registers.push(Register { service: Some(service.row.clone()), ..register() });
                 }
+                #[cfg(feature = "planted-bugs")]
+                None if loses_deregistration(state) => {}
                 None => gone.push(Deregister { service_id: Some(id.clone()), ..deregister() }),
             },
             Item::Check(_) => {}

@@ -23,8 +23,12 @@ pub enum Stream {
     Disk,
     /// How long things take.
     Latency,
-    /// What a server process is seeded with.
+    /// What a process is seeded with.
     Process,
+    /// How the servers behave that an agent's checks look at.
+    Targets,
+    /// What others write to an agent's catalog.
+    Strangers,
 }
 
 impl Dice {

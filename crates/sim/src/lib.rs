@@ -1,27 +1,25 @@
-//! The simulator: a server on a simulated disk and clock, driven by seeded clients and faults,
-//! and rules that must hold in every world. Same seed, same world, event for event.
+//! The simulator: a server, and beside it an agent, each on a simulated disk and clock, driven by
+//! seeded clients and faults, and rules that must hold in every world. Same seed, same world,
+//! event for event.
 //!
-//! It runs the production path: the replica, the log with its recovery, snapshots, the state and
-//! the waiters. What the node does around them with threads, it does with events.
+//! It runs the production path: of the server the replica, the log with its recovery, snapshots,
+//! the state and the waiters; of the agent its brain. What the node does around them with threads
+//! and tasks, it does with events. [`server`] and [`edge`] are the two worlds; the rest is for
+//! both.
 
-pub mod client;
 pub mod dice;
 pub mod disk;
-pub mod invariants;
-pub mod machine;
-pub mod nemesis;
+pub mod edge;
 pub mod plant;
 pub mod queue;
 pub mod report;
 pub mod run;
 pub mod seeds;
 pub mod server;
-pub mod setup;
+pub mod share;
 pub mod tally;
 pub mod trace;
-pub mod twin;
-pub mod witness;
-pub mod world;
+pub mod verdict;
 
 #[cfg(test)]
 mod tests;

@@ -1,13 +1,28 @@
 //! One seed from its beginning to its verdict.
 
-use crate::invariants::Violation;
 use crate::plant::Plant;
-use crate::server::life;
-use crate::setup::{Scale, Setup};
+use crate::share::{Scale, WorldName};
 use crate::tally::Tally;
-use crate::world::World;
+use crate::trace::Trace;
+use crate::verdict::{Verdict, Violation};
+use crate::{edge, server};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
+
+/// A world, of whatever kind.
+pub trait Simulated {
+    /// Runs to the end.
+    ///
+    /// # Errors
+    /// The first rule that does not hold.
+    fn run(&mut self) -> Verdict;
+    /// The virtual time.
+    fn now(&self) -> Duration;
+    fn tally(&mut self) -> &mut Tally;
+    fn trace(&mut self) -> &mut Trace;
+    /// The names and lengths of the files on its disk.
+    fn files(&self) -> Vec<(String, u64)>;
+}
 
 /// What became of a seed.
 #[derive(Clone, Debug)]
@@ -24,26 +39,36 @@ pub struct Finished {
 
 /// Runs the world of a seed. With `print_from`, events from that time on are printed.
 pub fn run(
+    world: WorldName,
     seed: u64,
     scale: Scale,
     plant: Option<Plant>,
     print_from: Option<Duration>,
 ) -> Finished {
-    let mut world = World::new(Setup::new(seed, scale, plant));
-    world.trace.print_from = print_from;
+    match world {
+        WorldName::Server => {
+            let setup = server::setup::Setup::new(seed, scale, plant);
+            finish(server::world::World::new(setup), seed, print_from)
+        }
+        WorldName::Edge => {
+            let setup = edge::setup::Setup::new(seed, scale, plant);
+            finish(edge::world::World::new(setup), seed, print_from)
+        }
+    }
+}
+
+fn finish(mut world: impl Simulated, seed: u64, print_from: Option<Duration>) -> Finished {
+    world.trace().print_from = print_from;
     // A broken assertion of the code under test is a finding like any other.
     let verdict = catch_unwind(AssertUnwindSafe(|| world.run())).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");
         Err(Violation { rule: "no assertion breaks", what: text.to_owned() })
     });
-    let mut verdict = verdict.err();
-    if verdict.is_none() && plant.is_none() && world.tally.unwitnessed > 0 {
-        let what = format!("{} answers stand on what no disk was given", world.tally.unwitnessed);
-        verdict = Some(Violation { rule: "publish after the disk", what });
-    }
-    world.tally.simulated = world.now();
-    let violation = verdict.map(|violation| (world.now(), violation));
-    let files = if violation.is_some() { life::files(&world) } else { Vec::new() };
-    Finished { seed, violation, tally: world.tally, trace: world.trace.hash(), files }
+    let now = world.now();
+    world.tally().simulated = now;
+    let violation = verdict.err().map(|violation| (now, violation));
+    let files = if violation.is_some() { world.files() } else { Vec::new() };
+    let trace = world.trace().hash();
+    Finished { seed, violation, tally: std::mem::take(world.tally()), trace, files }
 }

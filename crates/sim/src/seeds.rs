@@ -1,11 +1,12 @@
 //! The seeds that ever failed, each with its story: they run first, every time.
 
-use crate::setup::Scale;
+use crate::share::{Scale, WorldName};
 use std::time::Duration;
 
 /// A seed that failed once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Story {
+    pub world: WorldName,
     pub seed: u64,
     pub minutes: u64,
     pub operations: u64,
@@ -22,7 +23,8 @@ impl Story {
 /// The file, as it was when this program was built.
 const SEEDS: &str = include_str!("../seeds.txt");
 
-/// Every seed that ever failed. A line is seed, minutes, operations, and the story.
+/// Every seed that ever failed. A line is the world, seed, minutes, operations, and
+/// the story.
 pub fn stories() -> Vec<Story> {
     SEEDS.lines().filter_map(parse).collect()
 }
@@ -32,10 +34,12 @@ fn parse(line: &str) -> Option<Story> {
     if line.is_empty() || line.starts_with('#') {
         return None;
     }
-    let mut words = line.splitn(4, char::is_whitespace);
+    let mut words = line.splitn(5, char::is_whitespace);
+    let world = WorldName::named(words.next()?)?;
     let mut number = || words.next()?.parse().ok();
     let (seed, minutes, operations) = (number()?, number()?, number()?);
-    Some(Story { seed, minutes, operations, story: words.next().unwrap_or_default().to_owned() })
+    let story = words.next().unwrap_or_default().to_owned();
+    Some(Story { world, seed, minutes, operations, story })
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! How much was done, and how often each fault really struck: in all, and while a snapshot was
-//! being written.
+//! How much was done, and how often each fault really struck: in all, and in the middle of
+//! something (a snapshot of the server's, a write of the agent's).
 
 use crate::disk::DiskTally;
 use serde::{Deserialize, Serialize};
@@ -14,24 +14,11 @@ type Name = Cow<'static, str>;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     pub simulated: Duration,
-    /// Operations that a client was told are done, by name.
+    /// Operations that a client was told are done, by name. Before a colon stands their group.
     pub operations: BTreeMap<Name, u64>,
-    /// Operations whose outcome the client never learnt.
-    pub unknown: u64,
-    /// Locks that were refused for their lock-delay.
-    pub lock_delayed: u64,
-    /// Answers that no twin could check, since no disk had been given what they stand on.
-    pub unwitnessed: u64,
-    /// Operations that were refused.
-    pub refused: u64,
-    /// Operations on the hot keys that compare or lock.
-    pub contended: u64,
-    /// Snapshots written, entries put into the log, waiters woken, restarts that came up.
-    pub snapshots: u64,
-    pub entries: u64,
-    pub woken: u64,
-    pub starts: u64,
-    /// Faults by name: how often in all, and how often during a snapshot.
+    /// What else is worth counting, by name.
+    pub counts: BTreeMap<Name, u64>,
+    /// Faults by name: how often in all, and how often in the middle of something.
     pub faults: BTreeMap<Name, (u64, u64)>,
 }
 
@@ -41,14 +28,24 @@ impl Tally {
         *self.operations.entry(Cow::Borrowed(what)).or_default() += 1;
     }
 
-    /// A fault struck.
-    pub fn struck(&mut self, what: &'static str, during_snapshot: bool) {
-        let count = self.faults.entry(Cow::Borrowed(what)).or_default();
-        count.0 += 1;
-        count.1 += u64::from(during_snapshot);
+    /// Something happened so many times.
+    pub fn count(&mut self, what: &'static str, times: u64) {
+        *self.counts.entry(Cow::Borrowed(what)).or_default() += times;
     }
 
-    /// Takes over what the disk counted, in all and during snapshots.
+    /// How often something happened.
+    pub fn counted(&self, what: &str) -> u64 {
+        self.counts.get(what).copied().unwrap_or(0)
+    }
+
+    /// A fault struck.
+    pub fn struck(&mut self, what: &'static str, in_the_middle: bool) {
+        let count = self.faults.entry(Cow::Borrowed(what)).or_default();
+        count.0 += 1;
+        count.1 += u64::from(in_the_middle);
+    }
+
+    /// Takes over what the disk counted, in all and in the middle of something.
     pub fn disk(&mut self, all: &DiskTally, during: &DiskTally) {
         let pairs = all.named().into_iter().zip(during.named());
         for ((name, all), (_, during)) in pairs {
@@ -63,25 +60,25 @@ impl Tally {
         self.operations.values().sum()
     }
 
-    /// How many of those were reads.
-    pub fn reads(&self) -> u64 {
-        self.operations.iter().filter(|(name, _)| name.starts_with("read")).map(|(_, n)| n).sum()
+    /// How many operations each group has; operations without a colon are in none.
+    pub fn groups(&self) -> BTreeMap<&str, u64> {
+        let mut groups = BTreeMap::new();
+        for (name, count) in &self.operations {
+            if let Some((group, _)) = name.split_once(':') {
+                *groups.entry(group).or_default() += count;
+            }
+        }
+        groups
     }
 
     /// Adds another run.
     pub fn add(&mut self, other: &Tally) {
         self.simulated += other.simulated;
-        self.unknown += other.unknown;
-        self.refused += other.refused;
-        self.lock_delayed += other.lock_delayed;
-        self.unwitnessed += other.unwitnessed;
-        self.contended += other.contended;
-        self.snapshots += other.snapshots;
-        self.entries += other.entries;
-        self.woken += other.woken;
-        self.starts += other.starts;
         for (name, count) in &other.operations {
             *self.operations.entry(name.clone()).or_default() += count;
+        }
+        for (name, count) in &other.counts {
+            *self.counts.entry(name.clone()).or_default() += count;
         }
         for (name, (all, during)) in &other.faults {
             let count = self.faults.entry(name.clone()).or_default();

@@ -21,6 +21,8 @@ use crate::effect::{Effect, Note};
 use crate::error::EdgeError;
 use crate::input::{ProbeResult, TtlUpdate};
 use crate::register;
+#[cfg(feature = "planted-bugs")]
+use crate::settings::Bug;
 use crate::state::State;
 
 /// Between two runs of a check whose server may not listen yet: quick enough to see it within a
@@ -125,7 +127,10 @@ pub(crate) fn on_result(state: &mut State, result: ProbeResult) {
     let now = state.now;
     let Some(check) = state.checks.get_mut(&id) else { return };
     let Turn::Running { due, began } = check.history.turn else { return };
-    if check.generation != result.generation {
+    let is_other = check.generation != result.generation;
+    #[cfg(feature = "planted-bugs")]
+    let is_other = is_other && state.settings.bug != Some(Bug::StaleResult);
+    if is_other {
         return;
     }
     check.history.turn = Turn::Idle;
@@ -246,8 +251,7 @@ pub(crate) fn on_removal_due(state: &mut State, id: &CheckId) {
 
 /// The machine slept: what it slept counts neither for removal nor as a check's silence.
 pub(crate) fn on_slept(state: &mut State, span: Duration) {
-    let counts = |alarm: &Alarm| matches!(alarm, Alarm::Remove(_) | Alarm::Ttl(_));
-    state.alarms.postpone(span, counts);
+    state.alarms.postpone(span, Alarm::is_absence);
     for check in state.checks.values_mut() {
         if let Stage::Starting { until } = &mut check.stage {
             *until += span;
@@ -256,17 +260,30 @@ pub(crate) fn on_slept(state: &mut State, span: Duration) {
 }
 
 /// How long the machine may have slept, if it is so late for its next deadline: the whole time
-/// since it was last awake, since it is better to remove a service late than early.
-pub(crate) fn slept(state: &State, now: Duration) -> Option<Duration> {
-    let due = state.alarms.next()?.max(state.now);
+/// since it was last awake, since it is better to remove a service late than early. Zero if it is
+/// in time.
+pub(crate) fn slept(state: &State, now: Duration) -> Duration {
+    let Some(due) = state.alarms.next().map(|due| due.max(state.now)) else {
+        return Duration::ZERO;
+    };
     let is_late = now.checked_sub(due).is_some_and(|late| late > LATE);
-    is_late.then(|| now.saturating_sub(state.now))
+    if is_late { now.saturating_sub(state.now) } else { Duration::ZERO }
+}
+
+/// While somebody's silence or absence is counted, there is always a deadline soon: without one,
+/// sleep up to the next deadline would be taken for silence.
+pub(crate) fn stay_awake(state: &mut State) {
+    if state.alarms.has_absence() && state.alarms.time(&Alarm::Awake).is_none() {
+        state.alarms.set(Alarm::Awake, state.now + LATE);
+    }
 }
 
 /// Starts the clock of removal, unless it runs already.
 fn arm_removal(state: &mut State, id: &CheckId) {
     let Some(check) = state.checks.get(id) else { return };
     let Some(after) = check.remove_after() else { return };
+    #[cfg(feature = "planted-bugs")]
+    let after = if state.settings.bug == Some(Bug::EarlyRemoval) { after * 2 / 3 } else { after };
     let alarm = Alarm::Remove(id.clone());
     if !check.is_last_chance && state.alarms.time(&alarm).is_none() {
         state.alarms.set(alarm, state.now + after);

@@ -91,8 +91,38 @@ fn a_torn_last_line_counts_not_and_damage_elsewhere_is_named() {
     damaged[second] = b'#';
     let error = Edge::new(settings(1), &damaged).unwrap_err();
     assert!(matches!(error, RestoreError::Line { line: 2, .. }), "{error}");
-    let newer = b"{\"Registrations\":2}\n";
-    assert_eq!(Edge::new(settings(1), newer).unwrap_err(), RestoreError::Format(2));
+    let newer = b"{\"Registrations\":3}\n";
+    assert_eq!(Edge::new(settings(1), newer).unwrap_err(), RestoreError::Format(3));
+}
+
+#[test]
+fn a_power_cut_may_tear_any_part_of_the_last_save_and_of_no_other() {
+    let mut world = World::new();
+    world.register(r#"{"Name":"a"}"#).unwrap();
+    world.run_for(5.0);
+    let before = world.file.len();
+    let body = r#"{"Name":"b","Checks":[{"TTL":"1h","CheckID":"x"},{"TTL":"1h","CheckID":"y"}]}"#;
+    world.register(body).unwrap();
+    let last = world.file.len();
+    for at in before..last {
+        // A sector in the middle never reached the disk, those behind it did.
+        let mut torn = world.file.clone();
+        let end = torn.len().min(at + 40);
+        torn[at..end].fill(0);
+        let back = World::with(settings(1), torn);
+        assert!(back.services.contains_key("a"), "torn at {at}");
+    }
+    world.register(r#"{"Name":"c"}"#).unwrap();
+    let mut damaged = world.file.clone();
+    damaged[before + 30..before + 40].fill(0);
+    assert!(Edge::new(settings(1), &damaged).is_err());
+}
+
+#[test]
+fn a_file_of_the_first_format_is_read() {
+    let old = b"{\"Registrations\":1}\n{\"ServiceGone\":\"s\"}\n{\"CheckGone\":\"c\"}\n";
+    assert!(Edge::new(settings(1), old).is_ok());
+    assert!(Edge::new(settings(1), &old.map(|byte| if byte == b'G' { 0 } else { byte })).is_err());
 }
 
 #[test]

@@ -12,12 +12,19 @@ use tribune_edge::Save;
 /// Registrations may hold tokens and script arguments: only the owner may read them.
 const OWNER_ONLY: u32 = 0o600;
 
-/// The whole file; an absent one is empty.
+/// The whole file; an absent one is empty. What is read is on the disk for certain: the page cache
+/// of an earlier life may show what never got there, and lose it only later.
 pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
-    match std::fs::read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        other => other,
+    let bytes = match std::fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other?,
+    };
+    if save(path, &Save::Replace(bytes.clone())).is_err() {
+        // No space for a second one.
+        File::open(path)?.sync_all()?;
+        sync_folder(path)?;
     }
+    Ok(bytes)
 }
 
 /// Puts the bytes on disk: when this returns they survive a power cut.
@@ -43,10 +50,15 @@ pub(super) fn save(path: &Path, save: &Save) -> io::Result<()> {
             file.write_all(bytes)?;
             file.sync_all()?;
             std::fs::rename(&fresh, path)?;
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-            File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+            sync_folder(path)
         }
     }
+}
+
+/// Makes the name of the file durable.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn beside(path: &Path) -> PathBuf {

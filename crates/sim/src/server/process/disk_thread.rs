@@ -1,0 +1,200 @@
+//! The thread that owns the log: one job at a time, each after its latency.
+
+use super::turn;
+use crate::disk::SimDisk;
+use crate::server::nemesis::{self, Within};
+use crate::server::process::life::{self, End};
+use crate::server::world::{ServerEvent, World};
+use std::collections::VecDeque;
+use std::time::Duration;
+use tribune_durable::ballast::Space;
+use tribune_durable::{AppendError, Batch, Wal};
+use tribune_replica::Input;
+
+/// After this long without work the log is closed with a small frame.
+const IDLE: Duration = Duration::from_millis(200);
+
+/// How often a full disk is looked at again.
+const SPACE_LOOK: Duration = Duration::from_secs(1);
+
+/// A sync of a good disk takes about so long.
+const SYNC_USUAL: Duration = Duration::from_micros(400);
+
+/// A sync of this length counts as one of a slow disk.
+const SYNC_SLOW: Duration = Duration::from_millis(300);
+
+/// Of how many calls a job consists, as a rule and when it changes files; a crash in the middle
+/// of one is after less.
+const CALLS_OF_JOB: [u64; 4] = [3, 3, 3, 12];
+
+/// What the thread is asked to do.
+#[derive(Debug)]
+enum DiskJob {
+    Append(Batch),
+    Compact(u64),
+}
+
+/// The thread and its log.
+#[derive(Debug)]
+pub struct DiskThread {
+    wal: Wal<SimDisk>,
+    low: bool,
+    jobs: VecDeque<DiskJob>,
+    /// Counts jobs, so that an idle thread knows that it was.
+    number: u64,
+}
+
+impl DiskThread {
+    pub fn new(wal: Wal<SimDisk>) -> DiskThread {
+        let low = wal.space() != Space::Ample;
+        DiskThread { wal, low, jobs: VecDeque::new(), number: 0 }
+    }
+
+    /// True if a job is under way.
+    pub fn busy(&self) -> bool {
+        !self.jobs.is_empty()
+    }
+
+    /// True if the ballast is spent.
+    pub fn low(&self) -> bool {
+        self.low
+    }
+
+    /// The process ends in the middle of the job: some calls of it happen.
+    pub fn cut_short(&mut self) {
+        if let Some(DiskJob::Append(batch)) = self.jobs.pop_front() {
+            // The disk is armed to fail after some calls; how far it comes is the point.
+            let _ = self.wal.append(&batch);
+        }
+    }
+
+    /// The process ends as it should.
+    pub fn close(&mut self) {
+        let _ = self.wal.close_frame();
+    }
+
+    fn look_idle(&mut self) -> Result<bool, String> {
+        match self.wal.close_frame() {
+            Ok(()) | Err(AppendError::Full) => {}
+            Err(error) => return Err(error.to_string()),
+        }
+        // As in the node: a segment that could not be prepared is made when it is needed.
+        let _ = self.wal.prepare_next_segment();
+        if self.low && self.wal.restore_ballast().unwrap_or(false) {
+            self.low = false;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+}
+
+/// How many calls of a job may happen before a crash in the middle of it.
+pub fn calls_before_crash(world: &mut World) -> u32 {
+    let calls = world.dice.nemesis.pick(&CALLS_OF_JOB).copied().unwrap_or(1);
+    u32::try_from(world.dice.nemesis.below(calls)).unwrap_or(0)
+}
+
+/// A batch is to be made durable.
+pub fn append(world: &mut World, batch: Batch) {
+    ask(world, DiskJob::Append(batch));
+}
+
+/// A snapshot covers the log up to a position.
+pub fn compact(world: &mut World, through: u64) {
+    ask(world, DiskJob::Compact(through));
+}
+
+fn ask(world: &mut World, job: DiskJob) {
+    let Some(process) = &mut world.process else { return };
+    process.disk.number += 1;
+    process.disk.jobs.push_back(job);
+    if process.disk.jobs.len() == 1 {
+        begin(world);
+    }
+}
+
+fn begin(world: &mut World) {
+    let mut latency = world.dice.latency.around(SYNC_USUAL);
+    if let Some(slow) = world.host.slow_disk {
+        latency = world.dice.latency.around(slow);
+    }
+    if latency >= SYNC_SLOW {
+        world.struck("slow disk");
+    }
+    nemesis::begins(world, Within::Batch, latency);
+    world.server_after(latency, ServerEvent::DiskDone);
+}
+
+/// The job under way is done.
+pub fn done(world: &mut World) -> crate::server::invariants::Verdict {
+    let Some(process) = &mut world.process else { return Ok(()) };
+    let disk = &mut process.disk;
+    let Some(job) = disk.jobs.front() else { return Ok(()) };
+    let result = match job {
+        DiskJob::Append(batch) => match disk.wal.append(batch) {
+            Ok(()) => {
+                disk.low = disk.wal.space() != Space::Ample;
+                Ok(Some(Input::Appended { space_low: disk.low }))
+            }
+            Err(AppendError::Full) => {
+                world.server_after(SPACE_LOOK, ServerEvent::DiskDone);
+                turn::arrives(world, Input::AppendWaits);
+                return Ok(());
+            }
+            Err(error) => Err(error.to_string()),
+        },
+        DiskJob::Compact(through) => {
+            // What was not removed goes at the next call.
+            let _ = disk.wal.compact(*through);
+            Ok(None)
+        }
+    };
+    disk.jobs.pop_front();
+    let (number, more) = (disk.number, !disk.jobs.is_empty());
+    let handle = world.disk.clone();
+    if turn::died(world, &handle) {
+        return Ok(());
+    }
+    match result {
+        Ok(input) => {
+            if let Some(input) = input {
+                turn::arrives(world, input);
+            }
+            if more {
+                begin(world);
+            } else {
+                world.server_after(IDLE, ServerEvent::DiskIdle(number));
+            }
+        }
+        Err(why) => exit(world, &why),
+    }
+    Ok(())
+}
+
+/// The thread has had nothing to do since that job.
+pub fn idle(world: &mut World, job: u64) -> crate::server::invariants::Verdict {
+    let Some(process) = &mut world.process else { return Ok(()) };
+    if process.disk.number != job || process.disk.busy() {
+        return Ok(());
+    }
+    let result = process.disk.look_idle();
+    let low = process.disk.low;
+    let handle = world.disk.clone();
+    if turn::died(world, &handle) {
+        return Ok(());
+    }
+    match result {
+        Ok(true) => turn::arrives(world, Input::Space { low: false }),
+        Ok(false) if low => world.server_after(SPACE_LOOK, ServerEvent::DiskIdle(job)),
+        Ok(false) => {}
+        Err(why) => exit(world, &why),
+    }
+    Ok(())
+}
+
+/// The log cannot go on: the process ends, and is started again.
+fn exit(world: &mut World, why: &str) {
+    world.note("exit", 0, format_args!("{why}"));
+    world.struck("process gave up over its disk");
+    life::crash(world, End::Kill, "its disk failed");
+}
