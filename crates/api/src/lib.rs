@@ -22,3 +22,4 @@ pub mod session;
 pub mod time;
 pub mod txn;
 pub mod version;
+pub mod why;

@@ -6,6 +6,7 @@ use tribune_api::agent::{
     AgentService, CheckRegistration, CheckUpdate, Member, Self_, ServiceDefinition, Version,
 };
 use tribune_api::health::HealthCheck;
+use tribune_api::why::Why;
 
 use crate::call::{Call, Read, Write, json, list, nothing, optional};
 use crate::client::Client;
@@ -59,6 +60,11 @@ impl Agent<'_> {
     /// The services registered with this agent, by id.
     pub fn services(&self) -> Read<BTreeMap<String, AgentService>> {
         Read::new(self.0, Call::new("GET", "/v1/agent/services", ""), json)
+    }
+
+    /// Why clients are given each instance of a service or not. Tribune's own route.
+    pub fn why(&self, service: &str) -> Read<Why> {
+        Read::new(self.0, Call::new("GET", "/v1/agent/why/service/", service), json)
     }
 
     /// One of them, or none.

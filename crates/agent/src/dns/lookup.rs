@@ -13,7 +13,7 @@ use super::{Shuffler, Source};
 use std::net::IpAddr;
 use std::sync::Arc;
 use tribune_state::ServiceName;
-use tribune_state::catalog::{CatalogTables, CheckStatus, NodeRow, ServiceRow};
+use tribune_state::catalog::{CatalogTables, CheckStatus, Door, NodeRow, ServiceRow, has_tag};
 
 /// How many name servers an answer names.
 const NAME_SERVERS_MAX: usize = 3;
@@ -195,21 +195,18 @@ impl Finder<'_> {
     /// The instances that may be shown, in random order.
     fn live(&mut self, service: &ServiceName, tag: Option<&str>, connect: bool) -> Vec<Live> {
         let catalog = self.source.view.catalog();
-        let only_passing = self.source.settings.only_passing;
+        let door = Door::Dns { only_passing: self.source.settings.only_passing };
         let usable = |row: &Arc<ServiceRow>| {
-            let mut tags = row.tags.iter().flatten();
-            if tag.is_some_and(|tag| !tags.any(|own| own.to_lowercase() == tag)) {
+            if tag.is_some_and(|tag| !has_tag(row, tag)) {
                 return None;
             }
             let mut is_passing = true;
             let own = catalog.checks_of(&row.node, &row.id);
             for check in catalog.checks_of(&row.node, &"".into()).chain(own) {
-                match check.status {
-                    CheckStatus::Passing => {}
-                    CheckStatus::Critical => return None,
-                    _ if only_passing => return None,
-                    _ => is_passing = false,
+                if door.is_barred_by(&check.status) {
+                    return None;
                 }
+                is_passing &= check.status == CheckStatus::Passing;
             }
             let node = catalog.node(&row.node)?.clone();
             Some(Live { node, service: row.clone(), is_passing })

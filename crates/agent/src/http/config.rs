@@ -36,6 +36,8 @@ pub struct HttpConfig {
     pub use_cache: bool,
     pub use_streaming: bool,
     pub connect_enabled: bool,
+    /// DNS leaves out warnings: for whoever asks why something is not there.
+    pub dns_only_passing: bool,
 }
 
 impl Default for HttpConfig {
@@ -60,6 +62,7 @@ impl Default for HttpConfig {
             use_cache: true,
             use_streaming: true,
             connect_enabled: true,
+            dns_only_passing: false,
         }
     }
 }

@@ -24,6 +24,7 @@ mod status;
 #[cfg(test)]
 pub(crate) mod tests;
 mod txn;
+mod why;
 pub mod wire;
 
 use std::net::IpAddr;

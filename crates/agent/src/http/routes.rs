@@ -9,6 +9,7 @@ use hyper::Method;
 use super::error::HttpError;
 use super::{
     Handler, agent, agent_local, catalog, connect, event, health, kv, later, session, status, txn,
+    why,
 };
 
 /// What of the whole a route belongs to, in the order in which the parts come.
@@ -220,6 +221,7 @@ routes! {
     Registry "/v1/agent/metrics" [GET => agent::metrics::read],
     Registry "/v1/agent/metrics/stream" [GET => agent::metrics::stream],
     Registry "/v1/agent/monitor" [GET => agent::monitor::stream],
+    Registry "/v1/agent/why/service/" [GET => why::service],
     Engine "/v1/agent/services" [GET => agent_local::services],
     Engine "/v1/agent/service/" [GET => agent_local::service],
     Engine "/v1/agent/checks" [GET => agent_local::checks],

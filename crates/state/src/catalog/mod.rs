@@ -7,6 +7,7 @@ mod marks;
 mod node;
 mod read;
 mod rows;
+mod verdict;
 mod write;
 
 pub(crate) use marks::Marks;
@@ -17,6 +18,7 @@ pub use rows::{
     Address, CatalogTables, CheckRow, CheckStatus, KIND_PROXY, Locality, NamedPort, NodeRow,
     ServiceRow, Weights,
 };
+pub use verdict::{Bar, Door, Verdict, has_tag};
 pub use write::{
     CatalogCommand, CheckRegister, Deregister, NodeRegister, Register, ServiceRegister,
 };

@@ -1,6 +1,7 @@
 //! What reads the catalog, and the index each read waits on. Source: surface B.1; transcripts.
 
-use super::rows::{CatalogTables, CheckRow, CheckStatus, NodeRow, ServiceRow};
+use super::rows::{CatalogTables, CheckRow, NodeRow, ServiceRow};
+use super::verdict::{Door, Verdict, has_tag};
 use crate::ids::{Index, NodeName, ServiceName};
 use crate::watch::Topic;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +39,15 @@ pub enum CatalogQuery {
     ServiceChecks(ServiceName, BTreeMap<String, String>),
     /// The checks in a state; `any` stands for all.
     State(String, BTreeMap<String, String>),
+    /// Every instance of a service, and why it is not given to clients.
+    Why {
+        /// The service.
+        service: ServiceName,
+        /// Tags that clients ask for.
+        tags: Vec<String>,
+        /// True if DNS leaves out warnings.
+        only_passing: bool,
+    },
 }
 
 /// One service instance with its node and every check that concerns it.
@@ -64,6 +74,8 @@ pub enum CatalogBody {
     Instances(Vec<Instance>),
     /// Checks.
     Checks(Vec<Arc<CheckRow>>),
+    /// Instances with the reasons; if there is none, the names of all services.
+    Verdicts(Vec<Verdict>, Vec<ServiceName>),
 }
 
 impl CatalogQuery {
@@ -81,6 +93,7 @@ impl CatalogQuery {
                 vec![Topic::Service(service.folded())]
             }
             CatalogQuery::State(_, meta) => with_nodes(Topic::Checks, meta),
+            CatalogQuery::Why { service, .. } => vec![Topic::Service(service.folded())],
         }
     }
 }
@@ -125,6 +138,9 @@ pub(crate) fn answer(tables: &CatalogTables, query: &CatalogQuery) -> (Index, Ca
             let checks = service_checks(tables, service, meta);
             (marks.of_service(service), CatalogBody::Checks(checks))
         }
+        CatalogQuery::Why { service, tags, only_passing } => {
+            (marks.of_service(service), verdicts(tables, service, tags, *only_passing))
+        }
         CatalogQuery::State(state, meta) => {
             let rows = tables.checks.iter().map(|(_, row)| row);
             let rows = rows
@@ -134,6 +150,21 @@ pub(crate) fn answer(tables: &CatalogTables, query: &CatalogQuery) -> (Index, Ca
             (index_with(tables, marks.checks, meta), CatalogBody::Checks(checks))
         }
     }
+}
+
+fn verdicts(
+    tables: &CatalogTables,
+    service: &ServiceName,
+    tags: &[String],
+    only_passing: bool,
+) -> CatalogBody {
+    let found = instances(tables, service, false).into_iter();
+    let found: Vec<_> = found.map(|instance| Verdict::of(instance, tags, only_passing)).collect();
+    let others = match found.is_empty() {
+        true => names(tables, &BTreeMap::new()).into_keys().collect(),
+        false => Vec::new(),
+    };
+    CatalogBody::Verdicts(found, others)
 }
 
 fn names(
@@ -183,7 +214,7 @@ fn instances(tables: &CatalogTables, service: &ServiceName, connect: bool) -> Ve
 impl Instance {
     /// True if any check of it or of its node is not passing.
     pub fn is_failing(&self) -> bool {
-        self.checks.iter().any(|check| check.status != CheckStatus::Passing)
+        self.checks.iter().any(|check| Door::Passing.is_barred_by(&check.status))
     }
 }
 
@@ -193,9 +224,5 @@ fn has_meta(node: &NodeRow, wanted: &BTreeMap<String, String>) -> bool {
 }
 
 fn has_tags(service: &ServiceRow, wanted: &[String]) -> bool {
-    let has = |tag: &String| {
-        let tag = tag.to_lowercase();
-        service.tags.iter().flatten().any(|own| own.to_lowercase() == tag)
-    };
-    wanted.iter().all(has)
+    wanted.iter().all(|tag| has_tag(service, tag))
 }

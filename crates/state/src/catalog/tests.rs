@@ -85,6 +85,21 @@ fn show(body: &CatalogBody) -> String {
             .collect::<Vec<_>>()
             .join(" "),
         CatalogBody::Checks(rows) => checks(rows),
+        CatalogBody::Verdicts(verdicts, others) => {
+            let bar = |bar: &Bar| match bar {
+                Bar::NodeMaintenance(_) => "node set apart".to_owned(),
+                Bar::ServiceMaintenance(_) => "set apart".to_owned(),
+                Bar::NodeCheck(row) => format!("node's {}", row.id),
+                Bar::ServiceCheck(row) => row.id.to_string(),
+                Bar::MissingTag(tag) => format!("no {tag}"),
+            };
+            let bars = |bars: &[Bar]| bars.iter().map(bar).collect::<Vec<_>>().join(",");
+            let one = |own: &Verdict| {
+                format!("{}({}|{})", own.instance.service.id, bars(&own.passing), bars(&own.dns))
+            };
+            let others = others.iter().map(|name| format!("?{name}"));
+            verdicts.iter().map(one).chain(others).collect::<Vec<_>>().join(" ")
+        }
     }
 }
 
@@ -191,6 +206,42 @@ fn a_node_check_counts_for_every_instance_on_the_node() {
     assert_eq!(world.ask(passing("web")), (3, "b/w2:80(b/c=passing)".to_owned()));
     let state = CatalogQuery::State("warning".to_owned(), BTreeMap::new());
     assert_eq!(world.ask(state), (3, "a/disk=warning".to_owned()));
+}
+
+/// What the verdicts leave out is what the read that clients use leaves out.
+#[test]
+fn every_reason_keeps_an_instance_out_and_without_one_it_is_in() {
+    let mut world = World::default();
+    world.done(web("a1", "ok", "passing"));
+    world.done(web("a2", "warned", "warning"));
+    world.done(web("a3", "failing", "critical"));
+    let apart = check("_service_maintenance:apart", "apart", "critical");
+    world.done(register(node("n1"), Some(service("apart", "web", 1)), vec![apart]));
+    let sick = vec![check("_node_maintenance", "", "critical"), check("disk", "", "critical")];
+    world.done(register(node("n2"), Some(service("far", "web", 1)), sick));
+    let why = |tags: &[&str], only_passing| CatalogQuery::Why {
+        service: "web".into(),
+        tags: tags.iter().map(ToString::to_string).collect(),
+        only_passing,
+    };
+    let (_, all) = world.ask(why(&[], false));
+    let parts = [
+        "apart(set apart|set apart)",
+        "far(node set apart,node's disk|node set apart,node's disk)",
+        "ok(|)",
+    ];
+    for part in parts {
+        assert!(all.contains(part), "{part} of {all}");
+    }
+    let warned =
+        |text: &str| text.split("warned(").nth(1).unwrap().split(')').next().unwrap().to_owned();
+    assert!(warned(&all).ends_with('|'), "in DNS: {all}");
+    assert!(!warned(&world.ask(why(&[], true)).1).ends_with('|'));
+    assert!(world.ask(why(&["V2"], false)).1.contains("ok(no V2|no V2)"));
+    let (_, passing) = world.ask(passing("web"));
+    assert!(passing.contains("/ok:") && !passing.contains("/warned:"), "{passing}");
+    let unknown = CatalogQuery::Why { service: "wbe".into(), tags: vec![], only_passing: false };
+    assert_eq!(world.ask(unknown).1, "?web");
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod table;
 mod validate;
 mod version;
 mod watch;
+mod why;
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -3,7 +3,7 @@
 use super::base::Command;
 use super::{
     agent, catalog, event, force_leave, info, join, kv, leave, maint, members, monitor, reload,
-    rtt, services, session, validate, version, watch,
+    rtt, services, session, validate, version, watch, why,
 };
 
 pub(crate) const COMMANDS: &[Command] = &[
@@ -40,4 +40,6 @@ pub(crate) const COMMANDS: &[Command] = &[
     validate::COMMAND,
     version::COMMAND,
     watch::COMMAND,
+    why::COMMAND,
+    why::service::COMMAND,
 ];
