@@ -214,8 +214,13 @@ impl Api {
         let began = Instant::now();
         let method = call.method.clone();
         let service = measure.names_service(number).then(|| call.rest_text());
+        let from = call.client;
         let reply = self.on_route(route, path, call).await;
-        measure.answered(number, &method, &reply, began.elapsed());
+        let took = began.elapsed();
+        // Without its parameters and what follows the pattern: both may hold secrets.
+        let (url, status) = (route.pattern, reply.status.as_u16());
+        tracing::debug!(%method, url, %from, status, latency = ?took, "Request finished");
+        measure.answered(number, &method, &reply, took);
         if let Some(service) = service {
             measure.service_asked(number, &service, &reply);
         }

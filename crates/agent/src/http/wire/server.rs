@@ -192,7 +192,8 @@ impl<S: Service> Connections<S> {
             if came != Ok(true) {
                 return;
             }
-            match self.serve(stream, client).await {
+            // Boxed: a connection that rests should not hold the room of one that is served.
+            match Box::pin(self.serve(stream, client)).await {
                 Some(rested) => stream = rested,
                 None => return,
             }
