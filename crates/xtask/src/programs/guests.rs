@@ -37,7 +37,7 @@ pub const ALL: &[Guest] = &[
     },
     Guest {
         name: "vmagent",
-        what: "consul_sd: targets come, fail and go; tags, node metadata, filter",
+        what: "consul_sd: targets come, fail and go; by tag, node metadata and health",
         is_heavy: false,
         prepare: scrape::prepare_vmagent,
         attempt: scrape::attempt_vmagent,
@@ -65,7 +65,7 @@ pub const ALL: &[Guest] = &[
     },
     Guest {
         name: "prometheus",
-        what: "consul_sd: targets come, fail and go; tags, node metadata, filter",
+        what: "consul_sd: targets come, fail and go; by tag, node metadata and health",
         is_heavy: true,
         prepare: scrape::prepare_prometheus,
         attempt: scrape::attempt_prometheus,
