@@ -5,14 +5,15 @@
 
 mod marks;
 mod node;
+mod query;
 mod read;
 mod rows;
 mod write;
 
 pub(crate) use marks::Marks;
 pub(crate) use node::{put_node, remove_node};
-pub(crate) use read::answer;
-pub use read::{CatalogBody, CatalogQuery, Instance, STATE_ANY};
+pub use query::{Catalog, CatalogBody, CatalogQuery, Instance, STATE_ANY, ServiceRead};
+pub(crate) use read::{answer, index};
 pub use rows::{
     Address, CatalogTables, CheckRow, CheckStatus, KIND_PROXY, Locality, NamedPort, NodeRow,
     ServiceRow, Weights,
