@@ -23,7 +23,7 @@ pub fn own_registration(config: &RuntimeConfig, identity: &Identity) -> Register
         node: node.clone(),
         id: "consul".to_owned().into(),
         service: "consul".into(),
-        tags: Some(Vec::new()),
+        tags: None,
         meta: Some(service_meta(config)),
         port: i64::from(config.network.server.port()),
         weights: Weights::default(),

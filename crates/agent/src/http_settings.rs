@@ -37,6 +37,7 @@ pub fn http_config(config: &RuntimeConfig) -> HttpConfig {
         wait_default: config.limits.query_time_default,
         wait_max: config.limits.query_time_max,
         discovery_stale_max: config.limits.discovery_stale_max,
+        disable_coordinates: config.role.disable_coordinates,
         ui_enabled: config.ui.enabled,
         use_cache: config.http.use_cache,
         dns_only_passing: config.dns.only_passing,

@@ -2,6 +2,7 @@
 
 pub mod about;
 pub mod config;
+mod coordinate;
 mod descriptors;
 pub mod dns;
 mod doors;

@@ -2,6 +2,7 @@
 
 use crate::about::{self, CONSUL_VERSION, TRIBUNE_VERSION};
 use crate::config::{self, AgentArgs, Environment as _, Loaded, Machine, RuntimeConfig};
+use crate::coordinate;
 use crate::descriptors;
 use crate::dns;
 use crate::doors::{DoorError, Doors, Front};
@@ -192,6 +193,10 @@ impl Agent {
         let config = &parts.loaded.config;
         let (shutdown, tasks) = (&self.shutdown, &mut self.tasks);
         let cluster: Arc<dyn Cluster> = Arc::new(server.clone());
+        if !config.role.disable_coordinates {
+            let node = config.node.name.as_str().into();
+            tasks.spawn(coordinate::report(cluster.clone(), node, shutdown.clone()));
+        }
         let local = own::start(config, &parts.identity, cluster.clone(), shutdown, tasks)?;
         let front = Arc::new(Front::new(api(&parts, &cluster, &local)));
         let doors = Doors::open(config, &front, shutdown, tasks).await?;

@@ -7,11 +7,13 @@
 pub mod agent;
 pub mod catalog;
 pub mod connect;
+pub mod coordinate;
 pub mod decode;
 pub mod duration;
 mod duration_json;
 pub mod event;
 pub mod health;
+pub mod internal;
 pub mod json;
 pub mod kv;
 pub mod messages;

@@ -84,6 +84,21 @@ pub const BAD_NODE_ID_LENGTH: &str = "Bad node ID: uuid string is wrong length";
 pub const MISSING_CHECK_STATE: &str = "Missing check state";
 pub const INVALID_PASSING: &str = "Invalid value for ?passing";
 
+// transcripts/health/more.txt
+pub const SAMENESS_GROUPS_ENTERPRISE: &str = "sameness groups are not supported in consul CE";
+
+// transcripts/status/paths.txt; our own words but for the first.
+pub const INCOMPATIBLE_COORDINATE: &str = "incompatible coordinate";
+pub const INVALID_COORDINATE: &str = "coordinate holds a number that is not finite";
+pub const MISSING_COORDINATE: &str = "Missing Coord: an update says where its node stands";
+pub const COORDINATES_DISABLED: &str = "Coordinate support disabled";
+
+// transcripts/internal/ui.txt
+pub const METRICS_PROXY_DISABLED: &str = "Metrics proxy is not enabled";
+pub const MISSING_GATEWAY_NAME: &str = "Missing gateway name";
+pub const MISSING_SERVICE_KIND: &str = "Missing service kind";
+pub const MUST_PROVIDE_PEER: &str = "must provide PeerName";
+
 // transcripts/event/basic.txt, event/more.txt
 pub const MISSING_EVENT_NAME: &str = "Missing name";
 pub const TAG_WITHOUT_SERVICE: &str = "Cannot provide tag filter without service filter";
@@ -325,4 +340,19 @@ pub fn method_not_allowed(method: &str) -> String {
 /// Source: transcripts/kv/errors.txt, the words of Go's integer parser.
 pub fn not_a_u64(text: &str) -> String {
     format!("strconv.ParseUint: parsing \"{text}\": invalid syntax")
+}
+
+/// Source: transcripts/catalog/basic.txt, health/more.txt.
+pub fn filter_refused(error: &impl std::fmt::Display) -> String {
+    format!("Failed to create boolean expression evaluator: {error}")
+}
+
+/// Our own words: what a cache is told in seconds must be a number.
+pub fn invalid_cache_control(directive: &str, value: &str) -> String {
+    format!("Invalid Cache-Control {directive}: {value:?} is not a number of seconds")
+}
+
+/// Source: transcripts/internal/ui.txt.
+pub fn unsupported_service_kind(kind: &str) -> String {
+    format!("Unsupported service kind {kind:?}")
 }

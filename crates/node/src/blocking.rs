@@ -1,5 +1,6 @@
 //! Blocking queries: park until the answer changes, the time is up, or the asker is gone.
 
+use crate::answers::Answers;
 use crate::shared::SharedAnswer;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
@@ -12,9 +13,10 @@ type Waker = oneshot::Sender<Arc<SharedAnswer>>;
 /// have connections, since a connection carries one request at a time.
 pub const PARKED_MAX: usize = 65_536;
 
-/// The parked queries of this server.
+/// The parked queries of this server, and the answers that they share with those who do not wait.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Parked {
+    pub answers: Arc<Answers>,
     waiters: Arc<Mutex<Waiters<Waker>>>,
 }
 
@@ -44,12 +46,8 @@ impl Parked {
     pub fn wake(&self, view: &View, events: &[Event]) {
         let touched = self.lock().touched(events);
         for group in touched {
-            let answer = view.answer(&group.query, &group.visible);
-            let due = self.lock().take_due(&group, answer.index);
-            if due.is_empty() {
-                continue;
-            }
-            let shared = Arc::new(SharedAnswer::new(answer));
+            let shared = self.answers.answer(view, &group.query, &group.visible);
+            let due = self.lock().take_due(&group, shared.answer().index);
             for waker in due {
                 // Whoever left meanwhile needs no answer.
                 let _ = waker.send(shared.clone());

@@ -8,6 +8,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tribune_state::coordinate::CoordinateUpdate;
 use tribune_state::{Command, Index, Outcome, Query, SessionId, Source, View, Visible};
 
 /// A boxed future, so that `dyn Cluster` can be handed around.
@@ -99,6 +100,8 @@ pub enum Consistency {
 pub enum ClusterSignal {
     /// A session is renewed for its time to live.
     SessionRenew(SessionId),
+    /// A node says where it stands in the network; gathered, and written with others soon.
+    Coordinate(CoordinateUpdate),
 }
 
 /// What a signal came to.

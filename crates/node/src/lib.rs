@@ -2,6 +2,7 @@
 //!
 //! It decides nothing that the replica or the edge could decide.
 
+mod answers;
 mod blocking;
 pub mod ca;
 pub mod clock;

@@ -228,6 +228,11 @@ impl Replica {
         for id in self.volatile.sessions.expired(now, CHORE_COMMANDS_MAX) {
             self.chore(Command::Session(SessionCommand::Destroy(id)));
         }
+        if self.space == Space::Ample {
+            for command in self.volatile.coordinates.tick(now) {
+                self.chore(Command::Coordinate(command));
+            }
+        }
         let index = self.apply.view().system().index_base + self.apply.at();
         let oldest = self.apply.view().kv().oldest_grave().map(|(index, _)| index);
         if let Some(through) = self.tombstones.tick(now, tribune_state::Index(index), oldest) {

@@ -1,18 +1,23 @@
-//! What only the leader knows and no log keeps: session deadlines and lock delays.
+//! What only the leader knows and no log keeps: session deadlines, lock delays, and where nodes
+//! stand until that is written.
 //!
-//! Both are durations on the leader's own time, which stands still while the machine does: a pause
-//! extends every deadline by its length, so nothing ever ends early.
+//! The first two are durations on the leader's own time, which stands still while the machine
+//! does: a pause extends every deadline by its length, so nothing ever ends early.
 
+use crate::chores::coordinates::Coordinates;
 use crate::chores::session_ttl::SessionTtl;
 use std::collections::BTreeMap;
 use std::time::Duration;
+use tribune_state::coordinate::CoordinateUpdate;
 use tribune_state::{Event, Key, SessionId, View};
 
 /// A change of volatile state.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Signal {
     /// A session is renewed for its time to live.
     SessionRenew(SessionId),
+    /// A node says where it stands.
+    Coordinate(Box<CoordinateUpdate>),
 }
 
 /// What a signal came to.
@@ -29,6 +34,8 @@ pub enum SignalOutcome {
 pub(crate) struct Volatile {
     /// Session deadlines.
     pub sessions: SessionTtl,
+    /// Where nodes stand, until it is written.
+    pub coordinates: Coordinates,
     /// Until when a key refuses to be locked.
     lock_delays: BTreeMap<Key, Duration>,
     /// The same in order of time, so that the old ones can go.
@@ -71,6 +78,10 @@ impl Volatile {
                 }
                 _ => SignalOutcome::NotFound,
             },
+            Signal::Coordinate(update) => {
+                self.coordinates.put(update);
+                SignalOutcome::Done
+            }
         }
     }
 

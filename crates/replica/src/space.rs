@@ -41,7 +41,7 @@ fn frees_space(command: &Command) -> bool {
         Command::Session(command) => matches!(command, SessionCommand::Destroy(_)),
         Command::Catalog(command) => only_deregisters(command),
         Command::Txn(txn) => txn.ops.iter().all(op_frees_space),
-        Command::Connect(_) | Command::System(_) => false,
+        Command::Connect(_) | Command::System(_) | Command::Coordinate(_) => false,
     }
 }
 

@@ -6,6 +6,7 @@
 use crate::catalog::{CheckRow, Marks, NodeRow, ServiceRow};
 use crate::command::Command;
 use crate::connect::CaRoot;
+use crate::coordinate::CoordinateRow;
 use crate::ids::{Index, Key, LogIndex, NodeName, ServiceName, SessionId};
 use crate::kv::KvRow;
 use crate::session::SessionRow;
@@ -120,6 +121,8 @@ pub(crate) enum Record {
     ConnectIndex(ServiceName, Index),
     NodeIndex(NodeName, Index),
     CaRoot(Arc<CaRoot>),
+    Coordinate(Arc<CoordinateRow>),
+    CoordinateIndex(Index),
 }
 
 pub(crate) fn encode_record(record: &Record) -> Vec<u8> {
@@ -163,6 +166,8 @@ pub(crate) fn records(tables: &Tables) -> impl Iterator<Item = Record> + '_ {
         .chain(catalog.checks.iter().map(|(_, row)| Record::Check(row.clone())))
         .chain(catalog.marks.records())
         .chain(tables.connect.roots.iter().map(|root| Record::CaRoot(root.clone())))
+        .chain(tables.coordinates.iter().map(|row| Record::Coordinate(row.clone())))
+        .chain([Record::CoordinateIndex(tables.coordinates.index)])
 }
 
 pub(crate) fn load(tables: &mut Tables, record: Record) {
@@ -188,6 +193,8 @@ pub(crate) fn load(tables: &mut Tables, record: Record) {
         Record::ConnectIndex(service, index) => tables.catalog.marks.connect(&service, index),
         Record::NodeIndex(node, index) => tables.catalog.marks.node(&node, index),
         Record::CaRoot(root) => tables.connect.roots.push(root),
+        Record::Coordinate(row) => tables.coordinates.load(row),
+        Record::CoordinateIndex(index) => tables.coordinates.index = index,
     }
 }
 

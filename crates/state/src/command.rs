@@ -1,6 +1,6 @@
 //! Every write there is. A variant is never changed once released: a new rule is a new variant.
 
-use crate::{catalog, connect, kv, session, system, txn};
+use crate::{catalog, connect, coordinate, kv, session, system, txn};
 use serde::{Deserialize, Serialize};
 
 /// One write. Variants are appended, never reordered: their numbers are in the log.
@@ -18,4 +18,6 @@ pub enum Command {
     Connect(connect::ConnectCommand),
     /// The cluster's own settings and upkeep.
     System(system::SystemCommand),
+    /// Where nodes stand in the network.
+    Coordinate(coordinate::CoordinateCommand),
 }

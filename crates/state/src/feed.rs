@@ -66,6 +66,8 @@ pub enum Event {
     ConnectRoots,
     /// The cluster's own settings changed.
     System,
+    /// A node stands elsewhere in the network, or nowhere.
+    Coordinates,
     /// Everything was replaced: every watcher must look again.
     Reset,
 }

@@ -27,6 +27,7 @@ pub fn level_of(command: &Command) -> Level {
         | Command::Catalog(_)
         | Command::Txn(_)
         | Command::Connect(_)
-        | Command::System(_) => LEVEL_FIRST,
+        | Command::System(_)
+        | Command::Coordinate(_) => LEVEL_FIRST,
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::ids::{Index, LogIndex};
 use crate::watch::Topic;
-use crate::{catalog, connect, kv, session, system, txn};
+use crate::{catalog, connect, coordinate, kv, session, system, txn};
 
 /// One read. `Ord`, since identical waiting queries form one group.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,6 +19,8 @@ pub enum Query {
     Connect(connect::ConnectQuery),
     /// The cluster's own settings.
     System(system::SystemQuery),
+    /// Where nodes stand in the network.
+    Coordinate(coordinate::CoordinateQuery),
 }
 
 impl Query {
@@ -31,6 +33,7 @@ impl Query {
             Query::Txn(_) => Vec::new(),
             Query::Connect(_) => vec![Topic::ConnectRoots],
             Query::System(_) => vec![Topic::System],
+            Query::Coordinate(_) => vec![Topic::Coordinates],
         }
     }
 }
@@ -69,4 +72,6 @@ pub enum Body {
     Connect(connect::ConnectBody),
     /// The cluster's own settings.
     System(system::SystemBody),
+    /// Coordinates.
+    Coordinate(coordinate::CoordinateBody),
 }

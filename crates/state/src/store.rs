@@ -10,7 +10,7 @@ use crate::feed::Event;
 use crate::ids::{Index, LogIndex};
 use crate::outcome::Outcome;
 use crate::view::View;
-use crate::{catalog, connect, kv, session, system, txn};
+use crate::{catalog, connect, coordinate, kv, session, system, txn};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -22,6 +22,7 @@ pub struct Tables {
     pub(crate) catalog: catalog::CatalogTables,
     pub(crate) connect: connect::ConnectTables,
     pub(crate) system: system::System,
+    pub(crate) coordinates: coordinate::CoordinateTables,
 }
 
 /// The state after some entry.
@@ -171,6 +172,7 @@ fn apply(tables: &mut Tables, command: &Command, index: Index, events: &mut Vec<
         }
         Command::Connect(command) => tables.connect.apply(command, index, events),
         Command::System(command) => system::apply(tables, command, index, events),
+        Command::Coordinate(command) => coordinate::apply(tables, command, index, events),
     }
 }
 

@@ -2,10 +2,13 @@
 //! state, and bytes read back as what was written.
 
 use crate::catalog::{
-    CatalogCommand, CatalogQuery, CheckRow, Deregister, KIND_PROXY, NodeRow, Register, ServiceRow,
+    Catalog, CatalogCommand, CatalogQuery, CheckRow, Deregister, KIND_PROXY, NodeRow, Register,
+    ServiceRead, ServiceRow,
 };
 use crate::codec::{decode_entry, encode_entry};
+use crate::coordinate::{Coordinate, CoordinateCommand, CoordinateQuery, CoordinateUpdate};
 use crate::feed::Event;
+use crate::filter::{self, Filter};
 use crate::ids::{Index, Key, LogIndex, NodeName, ServiceName, SessionId};
 use crate::kv::{KvCommand, KvQuery, KvSet};
 use crate::session::{Behavior, SessionCommand, SessionCreate, SessionQuery};
@@ -182,12 +185,21 @@ fn txn_op() -> impl Strategy<Value = TxnOp> {
     ]
 }
 
+fn coordinate_command() -> impl Strategy<Value = CoordinateCommand> {
+    let update = (node_name(), 0..2_u8).prop_map(|(node, error)| {
+        let coordinate = Coordinate { error: f64::from(error), ..Coordinate::default() };
+        CoordinateUpdate { node, segment: String::new(), coordinate }
+    });
+    vec(update, 0..3).prop_map(CoordinateCommand::Batch)
+}
+
 fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
         5 => kv_command().prop_map(Command::Kv),
         3 => session_command().prop_map(Command::Session),
         8 => catalog_command().prop_map(Command::Catalog),
         3 => vec(txn_op(), 0..4).prop_map(|ops| Command::Txn(TxnCommand { ops })),
+        1 => coordinate_command().prop_map(Command::Coordinate),
         1 => (0..40_u64)
             .prop_map(|index| Command::System(SystemCommand::ReapTombstones(Index(index)))),
         1 => (0_u64..200, 0_u32..3).prop_map(|(index, most)| {
@@ -208,30 +220,51 @@ fn queries() -> Vec<Query> {
     }
     for node in NODES.map(NodeName::from) {
         all.push(Query::Session(SessionQuery::Node(node.clone())));
-        all.push(Query::Catalog(CatalogQuery::Node(node.clone())));
-        all.push(Query::Catalog(CatalogQuery::NodeChecks(node)));
+        all.push(Query::Catalog(Catalog::Node(node.clone()).into()));
+        all.push(Query::Catalog(Catalog::NodeChecks(node).into()));
     }
     for meta in racks {
-        all.push(Query::Catalog(CatalogQuery::Nodes(meta.clone())));
-        all.push(Query::Catalog(CatalogQuery::Services(meta.clone())));
+        let mut push = |what: Catalog| {
+            all.push(Query::Catalog(CatalogQuery::from(what).on_nodes_with(meta.clone())));
+        };
+        push(Catalog::Nodes);
+        push(Catalog::Services);
         for state in ["any", "critical", "purple"] {
-            all.push(Query::Catalog(CatalogQuery::State(state.to_owned(), meta.clone())));
+            push(Catalog::State(state.to_owned()));
         }
         for service in SERVICES.map(ServiceName::from) {
-            let checks = CatalogQuery::ServiceChecks(service.clone(), meta.clone());
-            all.push(Query::Catalog(checks));
+            push(Catalog::ServiceChecks(service.clone()));
             for (passing, connect) in [(false, false), (true, false), (false, true)] {
-                all.push(Query::Catalog(CatalogQuery::Service {
-                    service: service.clone(),
-                    tags: Vec::new(),
-                    node_meta: meta.clone(),
-                    passing,
-                    connect,
-                }));
+                let (service, tags) = (service.clone(), Vec::new());
+                push(Catalog::Service(ServiceRead { service, tags, passing, connect }));
             }
         }
     }
+    all.extend(filtered());
+    all.push(Query::Coordinate(CoordinateQuery::Nodes(None)));
+    for what in [Catalog::NodeInfos, Catalog::NodeInfo("n1".into()), Catalog::Dump] {
+        all.push(Query::Catalog(what.into()));
+    }
     all
+}
+
+/// Reads with filters: what they look at beyond their rows must wake them too.
+fn filtered() -> Vec<Query> {
+    let service = |service: &str| CatalogQuery::service(service.into());
+    let narrowed = |query: CatalogQuery, text: &str, model| {
+        let filter = Some(Filter::new(text, model).unwrap());
+        Query::Catalog(CatalogQuery { filter, ..query })
+    };
+    vec![
+        narrowed(service("web"), "Node.Meta.rack == 1", &filter::INSTANCE),
+        narrowed(service("web"), "not Checks.Status == critical", &filter::INSTANCE),
+        narrowed(service("db"), "NodeMeta.rack == 1 or ServicePort != 1", &filter::SERVICE_NODE),
+        narrowed(Catalog::Services.into(), "NodeMeta.rack == 1", &filter::SERVICE_NODE),
+        narrowed(Catalog::Nodes.into(), "Meta.rack == 1", &filter::NODE),
+        narrowed(Catalog::Node("n1".into()).into(), "Port == 1", &filter::NODE_SERVICE),
+        narrowed(Catalog::State("any".to_owned()).into(), "ServiceName == web", &filter::CHECK),
+        narrowed(Catalog::NodeInfos.into(), "Services.Port == 1", &filter::NODE_INFO),
+    ]
 }
 
 /// A store after a leader's first entry, as every real one is: index 1 means "nothing yet".

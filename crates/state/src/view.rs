@@ -4,7 +4,7 @@ use crate::codec::{self, Header, Record};
 use crate::ids::{Index, LogIndex};
 use crate::query::{Answer, Body, Query, Visible};
 use crate::store::Tables;
-use crate::{catalog, connect, kv, session, system, txn};
+use crate::{catalog, connect, coordinate, kv, session, system, txn};
 use std::sync::Arc;
 
 /// The state after one entry. A clone is one pointer.
@@ -33,7 +33,7 @@ impl View {
                 (index, Body::Session(rows))
             }
             Query::Catalog(query) => {
-                let (index, body) = catalog::answer(&self.tables.catalog, query);
+                let (index, body) = catalog::answer(&self.tables, query);
                 (index, Body::Catalog(body))
             }
             Query::Txn(query) => {
@@ -48,8 +48,23 @@ impl View {
                 let settings = self.tables.system.clone();
                 (settings.index, Body::System(system::SystemBody::Settings(settings)))
             }
+            Query::Coordinate(query) => {
+                let (index, body) = coordinate::answer(&self.tables.coordinates, query);
+                (index, Body::Coordinate(body))
+            }
         };
         Answer { index: index.max(Index(1)), at: self.at, body }
+    }
+
+    /// The index that the answer to a query would have, if it is cheaper to find than the answer.
+    /// As long as it stays the same, so does the answer.
+    pub fn index_of(&self, query: &Query) -> Option<Index> {
+        match query {
+            Query::Catalog(query) if query.near.is_none() => {
+                Some(catalog::index(&self.tables.catalog, query).max(Index(1)))
+            }
+            _ => None,
+        }
     }
 
     /// The position of the last entry in it.
@@ -80,6 +95,11 @@ impl View {
     /// The certificate authority's roots.
     pub fn connect(&self) -> &connect::ConnectTables {
         &self.tables.connect
+    }
+
+    /// Where nodes stand in the network.
+    pub fn coordinates(&self) -> &coordinate::CoordinateTables {
+        &self.tables.coordinates
     }
 
     /// The cluster's settings.

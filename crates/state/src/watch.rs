@@ -33,6 +33,8 @@ pub enum Topic {
     ConnectRoots,
     /// The cluster's own settings.
     System,
+    /// The coordinates of nodes.
+    Coordinates,
 }
 
 /// The topics an event touches, without the prefixes of a key: those are found from the key.
@@ -61,6 +63,7 @@ pub fn touched(event: &Event, mut wake: impl FnMut(Topic)) {
         Event::MeshTouched { service } => wake(Topic::ServiceMesh(service.folded())),
         Event::ConnectRoots => wake(Topic::ConnectRoots),
         Event::System => wake(Topic::System),
+        Event::Coordinates => wake(Topic::Coordinates),
         Event::Reset => {}
     }
 }

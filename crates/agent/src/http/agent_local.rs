@@ -21,6 +21,7 @@ use tribune_api::messages;
 use tribune_node::local::Local;
 use tribune_state::catalog::CheckStatus;
 
+use super::agent::filter::Narrowed;
 use super::error::HttpError;
 use super::options::{self, parse_bool};
 use super::wire::reply::{Reply, TYPE_PLAIN};
@@ -43,22 +44,20 @@ async fn body<T: DeserializeOwned + Default>(call: Call) -> Result<T, HttpError>
     decode(&bytes, Unknown::Refuse).map_err(|error| HttpError::decode(&error))
 }
 
-fn no_filter(call: &Call) -> Result<(), HttpError> {
-    options::refuse_tenancy(call)?;
-    match call.params.get("filter") {
-        "" => Ok(()),
-        _ => Err(HttpError::NotYet("the filter parameter")),
-    }
-}
-
 pub async fn services(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
-    no_filter(&call)?;
-    Ok(Reply::json(&local(&api)?.services(), api.layout(&call.params)))
+    options::refuse_tenancy(&call)?;
+    let narrowed = Narrowed::services(&call)?;
+    let mut services = local(&api)?.services();
+    services.retain(|_, service| narrowed.wants(service));
+    Ok(Reply::json(&services, api.layout(&call.params)))
 }
 
 pub async fn checks(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
-    no_filter(&call)?;
-    Ok(Reply::json(&local(&api)?.checks(), api.layout(&call.params)))
+    options::refuse_tenancy(&call)?;
+    let narrowed = Narrowed::checks(&call)?;
+    let mut checks = local(&api)?.checks();
+    checks.retain(|_, check| narrowed.wants(check));
+    Ok(Reply::json(&checks, api.layout(&call.params)))
 }
 
 /// One service; with `hash`, as soon as its content is another.

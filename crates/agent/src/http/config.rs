@@ -30,8 +30,10 @@ pub struct HttpConfig {
     pub session_ttl_min: Duration,
     pub wait_default: Duration,
     pub wait_max: Duration,
-    /// How old answers to discovery reads may be that choose no consistency; zero: not at all.
+    /// How stale reads of the catalog and of health may be that chose no mode; zero is not at all.
     pub discovery_stale_max: Duration,
+    /// Nodes measure no distances: `coordinate/` answers 401.
+    pub disable_coordinates: bool,
     pub ui_enabled: bool,
     pub use_cache: bool,
     pub use_streaming: bool,
@@ -58,6 +60,7 @@ impl Default for HttpConfig {
             wait_default: Duration::from_secs(300),
             wait_max: Duration::from_secs(600),
             discovery_stale_max: Duration::ZERO,
+            disable_coordinates: false,
             ui_enabled: true,
             use_cache: true,
             use_streaming: true,

@@ -196,7 +196,8 @@ fn ports(row: &ServiceRow) -> Option<Vec<wire::ServicePort>> {
     Some(row.ports.as_ref().filter(|own| !own.is_empty())?.iter().map(to_wire).collect())
 }
 
-fn proxy(row: &ServiceRow) -> ConnectProxy {
+/// The settings of a proxy, all empty for another kind of service.
+pub fn proxy(row: &ServiceRow) -> ConnectProxy {
     parsed(&row.proxy)
 }
 

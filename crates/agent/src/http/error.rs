@@ -39,6 +39,15 @@ impl HttpError {
         HttpError::BadRequest(text.to_owned())
     }
 
+    /// The error alone.
+    #[must_use]
+    pub fn without_meta(self) -> Self {
+        match self {
+            HttpError::WithMeta(_, error) => *error,
+            other => other,
+        }
+    }
+
     pub fn internal(text: impl Into<String>) -> Self {
         HttpError::Internal(text.into())
     }

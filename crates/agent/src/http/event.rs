@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use tribune_api::event::UserEvent;
 use tribune_api::json::Base64;
 use tribune_api::messages;
-use tribune_state::catalog::{CatalogBody, CatalogQuery, ServiceRow};
+use tribune_state::catalog::{Catalog, CatalogBody, ServiceRow};
 use tribune_state::{Body, NodeName, Query, Visible};
 
 use super::error::HttpError;
@@ -96,7 +96,7 @@ pub async fn fire(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
 
 fn own_services(api: &Api) -> Vec<Arc<ServiceRow>> {
     let node = NodeName::from(api.config.node_name.as_str());
-    let query = Query::Catalog(CatalogQuery::Node(node));
+    let query = Query::Catalog(Catalog::Node(node).into());
     match api.cluster.view().answer(&query, &Visible::All).body {
         Body::Catalog(CatalogBody::Node(Some((_, services)))) => services,
         _ => Vec::new(),
@@ -154,7 +154,6 @@ fn expression(kind: &str, text: &str) -> Result<Option<Regex>, HttpError> {
 /// `GET /v1/event/list`: waits on an index of its own, which does not only rise.
 pub async fn list(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
     let options = Options::parse(&call, &api.config)?;
-    options.no_filter()?;
     let name = call.params.get("name");
     let deadline = options.wait.map(|wait| (wait.index.0, Instant::now() + wait.max));
     let events = loop {

@@ -1,141 +1,90 @@
 //! `/v1/health/`: instances with their checks, and checks. What is passing is decided by the state.
 //! Invariant: what one agent would keep as a local view is announced as such, as Consul does.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use hyper::header::{AGE, HeaderName, HeaderValue};
-use tribune_api::health::{CheckServiceNode, HealthCheck};
 use tribune_api::messages;
-use tribune_state::catalog::{CatalogBody, CatalogQuery, Instance};
-use tribune_state::{Body, NodeName, Query, ServiceName};
+use tribune_state::catalog::{Catalog, CatalogBody};
+use tribune_state::filter::{CHECK, INSTANCE};
+use tribune_state::{NodeName, ServiceName};
 
-use super::convert::{self, Empty};
+use super::catalog::fragments::Piece;
+use super::catalog::narrow::Takes;
+use super::catalog::{Read, service_read};
 use super::error::HttpError;
-use super::options::{Options, parse_bool};
+use super::options::parse_bool;
 use super::wire::reply::Reply;
 use super::{Api, Call};
 
 /// How health shows the answer to a query that the catalog shows otherwise.
 const HEALTH_VIEW: usize = 1;
 
-/// How many different `cached` queries are remembered as seen; the rest count as new.
-const CACHED_QUERIES_MAX: usize = 4096;
-
-const CACHE: HeaderName = HeaderName::from_static("x-cache");
-
-/// Which queries have been asked with `cached`: the answers themselves are always current.
-#[derive(Debug, Default)]
-pub struct CachedQueries(Mutex<BTreeSet<CatalogQuery>>);
-
-impl CachedQueries {
-    /// True if the query has been asked before.
-    fn ask_again(&self, query: &CatalogQuery) -> bool {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.contains(query) {
-            return true;
-        }
-        if seen.len() < CACHED_QUERIES_MAX {
-            seen.insert(query.clone());
-        }
-        false
-    }
-}
+const INSTANCES: Takes = Takes { filter: &INSTANCE, node_meta: true, near: true };
+const CHECKS: Takes = Takes { filter: &CHECK, node_meta: true, near: true };
+const NODE_CHECKS: Takes = Takes { filter: &CHECK, node_meta: false, near: false };
 
 pub async fn service(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
-    instances(api, call, false).await
+    instances(&api, &call, false).await
 }
 
 /// The endpoints of a service in the mesh.
 pub async fn connect(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
-    instances(api, call, true).await
+    instances(&api, &call, true).await
 }
 
-async fn instances(api: Arc<Api>, call: Call, connect: bool) -> Result<Reply, HttpError> {
-    let options = Options::parse(&call, &api.config)?;
-    let service = call.rest_or(messages::MISSING_SERVICE_NAME)?;
-    let passing = match call.params.find("passing") {
+async fn instances(api: &Api, call: &Call, connect: bool) -> Result<Reply, HttpError> {
+    let mut wanted = service_read(call, connect)?;
+    wanted.passing = match call.params.find("passing") {
         None => false,
         Some("") => true,
         Some(text) => parse_bool(text).ok_or_else(|| HttpError::bad(messages::INVALID_PASSING))?,
     };
-    options.no_filter()?;
-    let query = CatalogQuery::Service {
-        service: ServiceName::from(service),
-        tags: call.params.all("tag").filter(|tag| !tag.is_empty()).map(str::to_owned).collect(),
-        node_meta: convert::node_meta(call.params.all("node-meta")),
-        passing,
-        connect,
-    };
-    let streamed = !connect && api.config.use_streaming && !call.params.has("near");
-    let streamed = streamed && (options.cached || options.wait.is_some());
-    let seen = (streamed && options.cached).then(|| api.cached.ask_again(&query));
-    let shared = api.ask(Query::Catalog(query), &options).await?;
-    let meta = api.meta(&shared, &options).effective(options.consistency);
-    let meta = if streamed { meta.streaming() } else { meta };
-    let layout = api.layout(&call.params);
-    let reply = meta.put(api.encode(&shared, HEALTH_VIEW, layout, |body| match body {
-        Body::Catalog(CatalogBody::Instances(found)) => found.iter().map(instance).collect(),
-        _ => Vec::new(),
-    }));
-    Ok(match seen {
-        None => reply,
-        Some(false) => reply.with(CACHE, HeaderValue::from_static("MISS")),
-        Some(true) => reply.with(CACHE, HeaderValue::from_static("HIT")).with(AGE, 0_u64),
-    })
+    if !call.params.get("sg").is_empty() {
+        return Err(HttpError::internal(messages::SAMENESS_GROUPS_ENTERPRISE));
+    }
+    // A bad filter is found by the view that an agent keeps: its error has no headers of a read.
+    let read = Read::begin(api, call, Catalog::Service(wanted), INSTANCES);
+    let mut read = read.map_err(HttpError::without_meta)?;
+    let polled = ["near", "merge-central-config"].iter().any(|name| call.params.has(name));
+    let waits = read.options.cached || read.options.wait.is_some();
+    read.streamed = !connect && !polled && waits && api.config.use_streaming;
+    instances_of(read.following()).await
 }
 
-fn instance(own: &Instance) -> CheckServiceNode {
-    CheckServiceNode {
-        node: convert::node(&own.node),
-        service: convert::service(&own.service, Empty::TagsListed),
-        checks: own.checks.iter().map(|row| convert::check(row, Empty::TagsListed)).collect(),
-    }
+async fn instances_of(read: Read<'_>) -> Result<Reply, HttpError> {
+    read.list(HEALTH_VIEW, |body| match body {
+        CatalogBody::Instances(found) => found.iter().cloned().map(Piece::Health).collect(),
+        _ => Vec::new(),
+    })
+    .await
+}
+
+/// The gateways that let a service in from outside: none, as there is no gateway yet.
+pub async fn ingress(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
+    call.rest_or(messages::MISSING_SERVICE_NAME)?;
+    instances_of(Read::begin(&api, &call, Catalog::Nothing, INSTANCES)?).await
 }
 
 pub async fn node(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
     let name = call.rest_or(messages::MISSING_NODE_NAME)?;
-    checks(api, call, CatalogQuery::NodeChecks(NodeName::from(name))).await
+    checks(&api, &call, Catalog::NodeChecks(NodeName::from(name)), NODE_CHECKS).await
 }
 
 pub async fn checks_of(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
     let name = call.rest_or(messages::MISSING_SERVICE_NAME)?;
-    let node_meta = convert::node_meta(call.params.all("node-meta"));
-    checks(api, call, CatalogQuery::ServiceChecks(ServiceName::from(name), node_meta)).await
+    checks(&api, &call, Catalog::ServiceChecks(ServiceName::from(name)), CHECKS).await
 }
 
 pub async fn state(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
     let state = call.rest_or(messages::MISSING_CHECK_STATE)?;
-    let node_meta = convert::node_meta(call.params.all("node-meta"));
-    checks(api, call, CatalogQuery::State(state, node_meta)).await
+    checks(&api, &call, Catalog::State(state), CHECKS).await
 }
 
-async fn checks(api: Arc<Api>, call: Call, query: CatalogQuery) -> Result<Reply, HttpError> {
-    let options = Options::parse(&call, &api.config)?;
-    options.no_filter()?;
-    let shared = api.ask(Query::Catalog(query), &options).await?;
-    let meta = api.meta(&shared, &options).effective(options.consistency);
-    let layout = api.layout(&call.params);
-    Ok(meta.put(api.encode(&shared, HEALTH_VIEW, layout, |body| -> Vec<HealthCheck> {
-        match body {
-            Body::Catalog(CatalogBody::Checks(rows)) => {
-                rows.iter().map(|row| convert::check(row, Empty::TagsListed)).collect()
-            }
+async fn checks(api: &Api, call: &Call, what: Catalog, takes: Takes) -> Result<Reply, HttpError> {
+    Read::begin(api, call, what, takes)?
+        .list(HEALTH_VIEW, |body| match body {
+            CatalogBody::Checks(rows) => rows.iter().cloned().map(Piece::Check).collect(),
             _ => Vec::new(),
-        }
-    })))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cached_query_is_new_once() {
-        let cached = CachedQueries::default();
-        let query = CatalogQuery::NodeChecks("a".into());
-        assert!(!cached.ask_again(&query));
-        assert!(cached.ask_again(&query));
-        assert!(!cached.ask_again(&CatalogQuery::NodeChecks("b".into())));
-    }
+        })
+        .await
 }

@@ -9,9 +9,11 @@ mod catalog;
 mod config;
 mod connect;
 mod convert;
+mod coordinate;
 mod error;
 mod event;
 mod health;
+mod internal;
 mod kv;
 mod later;
 pub mod measure;
@@ -40,10 +42,13 @@ use serde::Serialize;
 use tokio_util::task::TaskTracker;
 use tribune_api::json::{Layout, to_json};
 use tribune_api::messages;
+use tribune_node::cluster::{Consistency, Read};
 use tribune_node::shared::SharedAnswer;
 use tribune_node::{Cluster, Local};
 use tribune_state::{Answer, Body, Query};
 
+use self::catalog::cached::CachedReads;
+use self::catalog::fragments::Fragments;
 use self::error::ANSWERS_BUSY;
 pub use self::error::HttpError;
 use self::meta::Meta;
@@ -53,7 +58,9 @@ use self::routes::{ROUTES, Route};
 use self::wire::body::{BODIES_BYTES_MAX, IncomingBody, RequestBody};
 use self::wire::mux::{Matched, Mux};
 use self::wire::params::{Params, decode_percent};
-use self::wire::reply::{ANSWERS_BYTES_MAX, ReplyBody, TYPE_HTML, TYPE_JSON_UTF8, accepts_gzip};
+use self::wire::reply::{
+    ANSWERS_BYTES_MAX, Packed, ReplyBody, TYPE_HTML, TYPE_JSON_UTF8, accepts_gzip,
+};
 
 pub use self::wire::reply::Reply;
 use self::wire::room::Room;
@@ -80,7 +87,9 @@ pub struct Api {
     /// What long request bodies share, and what long answers do.
     bodies: Arc<Room>,
     answers: Arc<Room>,
-    cached: Arc<health::CachedQueries>,
+    cached: Arc<CachedReads>,
+    fragments: Arc<Fragments>,
+    overview: Arc<internal::Overview>,
 }
 
 /// One request to a route.
@@ -114,6 +123,8 @@ impl Api {
             bodies: Arc::new(Room::new(BODIES_BYTES_MAX)),
             answers: Arc::new(Room::new(ANSWERS_BYTES_MAX)),
             cached: Arc::default(),
+            fragments: Arc::default(),
+            overview: Arc::default(),
         }
     }
 
@@ -140,7 +151,16 @@ impl Api {
         query: Query,
         options: &Options,
     ) -> Result<Arc<SharedAnswer>, HttpError> {
-        Ok(self.cluster.ask(query, options.read()).await?)
+        let Some(most) = options.stale_max else {
+            return Ok(self.cluster.ask(query, options.read()).await?);
+        };
+        let answer = self.cluster.ask(query.clone(), options.read()).await?;
+        let age_ms = u128::from(self.cluster.status().last_contact_ms);
+        if age_ms <= most.as_millis() {
+            return Ok(answer);
+        }
+        let read = Read { consistency: Consistency::Default, ..options.read() };
+        Ok(self.cluster.ask(query, read).await?)
     }
 
     /// The headers of an answer.
@@ -152,14 +172,27 @@ impl Api {
     /// answers to one query are shown.
     pub fn encode<T: Serialize>(
         &self,
-        shared: &SharedAnswer,
+        shared: &Arc<SharedAnswer>,
         view: usize,
         layout: Layout,
         render: impl FnOnce(&Body) -> T,
     ) -> Reply {
-        let form = view * 2 + usize::from(layout == Layout::Pretty);
-        let bytes = |answer: &Answer| Bytes::from(to_json(&render(&answer.body), layout));
-        Reply::encoded(shared.encoded(form, bytes))
+        let bytes = |body: &Body| Bytes::from(to_json(&render(body), layout));
+        self.encode_with(shared, view, layout, bytes)
+    }
+
+    /// The same of a value that is made into bytes elsewhere.
+    pub fn encode_with(
+        &self,
+        shared: &Arc<SharedAnswer>,
+        view: usize,
+        layout: Layout,
+        render: impl FnOnce(&Body) -> Bytes,
+    ) -> Reply {
+        let form = (view * 2 + usize::from(layout == Layout::Pretty)) * 2;
+        let plain = shared.encoded(form, |answer: &Answer| render(&answer.body));
+        let packed = Packed { answer: shared.clone(), form: form + 1 };
+        Reply { packed: Some(packed), ..Reply::encoded(plain) }
     }
 
     /// How the answer to `call` is laid out.

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use hyper::header::{AUTHORIZATION, HeaderMap};
+use hyper::header::{AUTHORIZATION, CACHE_CONTROL, HeaderMap};
 use tribune_api::duration::GoDuration;
 use tribune_api::messages;
 use tribune_node::cluster::{Consistency, Read, Wait, Write};
@@ -21,9 +21,18 @@ pub struct Options {
     pub token: Option<String>,
     pub consistency: Consistency,
     pub wait: Option<Wait>,
+    /// How old a stale answer may be; one that is older is asked of the leader.
+    pub stale_max: Option<Duration>,
     pub filter: Option<String>,
     /// `cached` was asked for and the agent may answer from its own view.
     pub cached: bool,
+}
+
+/// What `cached` with its Cache-Control asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheControl {
+    /// Nothing that is kept will do.
+    pub revalidate: bool,
 }
 
 impl Options {
@@ -38,27 +47,18 @@ impl Options {
         if cached && consistency == Consistency::Consistent {
             return Err(HttpError::bad(messages::CACHED_AND_CONSISTENT));
         }
+        cache_control(call, config)?;
         let wait = wait(params, config)?;
         refuse_tenancy(call)?;
         Ok(Options {
             datacenter: datacenter(params, config),
             token: token(params, &call.headers),
             consistency,
+            stale_max: stale_max(params)?,
             wait,
             filter: params.find("filter").filter(|text| !text.is_empty()).map(str::to_owned),
             cached,
         })
-    }
-
-    /// Refuses `filter=` where it is not supported yet.
-    ///
-    /// # Errors
-    /// 501 if there is one.
-    pub fn no_filter(&self) -> Result<(), HttpError> {
-        match self.filter {
-            Some(_) => Err(HttpError::NotYet("the filter parameter")),
-            None => Ok(()),
-        }
     }
 
     pub fn read(&self) -> Read {
@@ -105,7 +105,10 @@ pub fn own_datacenter(params: &Params, config: &HttpConfig) -> Result<(), HttpEr
 ///
 /// Source: transcripts/kv/errors.txt.
 pub fn refuse_tenancy(call: &Call) -> Result<(), HttpError> {
-    let named = |param, header| call.params.has(param) || call.headers.contains_key(header);
+    let named = |param, header: &str| {
+        let in_header = call.headers.get(header).is_some_and(|value| !value.is_empty());
+        in_header || !call.params.get(param).is_empty()
+    };
     if named("ns", "x-consul-namespace") {
         return Err(HttpError::bad(messages::NAMESPACES_ENTERPRISE));
     }
@@ -128,13 +131,50 @@ fn token(params: &Params, headers: &HeaderMap) -> Option<String> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.to_owned())
 }
 
+/// Whether an answer that the agent keeps was asked for, and what it may be like; none if not.
+///
+/// # Errors
+/// 400 if a number in Cache-Control is none.
+///
+/// Source: surface B.4.
+pub fn cache_control(call: &Call, config: &HttpConfig) -> Result<Option<CacheControl>, HttpError> {
+    let mut revalidate = false;
+    for value in call.headers.get_all(CACHE_CONTROL) {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        for directive in text.split(',').map(str::trim) {
+            let (name, number) = directive.split_once('=').unwrap_or((directive, ""));
+            let seconds = || {
+                let number = number.trim();
+                parse_u64(number)
+                    .filter(|seconds| i64::try_from(*seconds).is_ok())
+                    .ok_or_else(|| HttpError::bad(&messages::invalid_cache_control(name, number)))
+            };
+            match name.trim().to_ascii_lowercase().as_str() {
+                "must-revalidate" => revalidate = true,
+                "max-age" => revalidate |= seconds()? == 0,
+                "stale-if-error" => drop(seconds()?),
+                _ => {}
+            }
+        }
+    }
+    let asked = config.use_cache && call.params.has("cached");
+    Ok(asked.then_some(CacheControl { revalidate }))
+}
+
+fn stale_max(params: &Params) -> Result<Option<Duration>, HttpError> {
+    let text = params.get("max_stale");
+    if text.is_empty() {
+        return Ok(None);
+    }
+    match text.parse::<GoDuration>() {
+        Ok(most) => Ok(Some(most.to_std())),
+        Err(_) => Err(HttpError::BadRequest(format!("Invalid max_stale value {text:?}"))),
+    }
+}
+
 /// Presence alone counts: `?stale=false` is stale.
 fn consistency(params: &Params) -> Result<Consistency, HttpError> {
-    let max_stale = params.get("max_stale");
-    if !max_stale.is_empty() && max_stale.parse::<GoDuration>().is_err() {
-        return Err(HttpError::BadRequest(format!("Invalid max_stale value {max_stale:?}")));
-    }
-    let stale = params.has("stale") || !max_stale.is_empty();
+    let stale = params.has("stale") || stale_max(params)?.is_some();
     match (stale, params.has("consistent")) {
         (true, true) => Err(HttpError::bad(messages::STALE_AND_CONSISTENT)),
         (true, false) => Ok(Consistency::Stale),

@@ -151,7 +151,6 @@ pub async fn list(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
 
 async fn list_of(api: Arc<Api>, call: Call, query: SessionQuery) -> Result<Reply, HttpError> {
     let options = Options::parse(&call, &api.config)?;
-    options.no_filter()?;
     let shared = api.ask(Query::Session(query), &options).await?;
     let meta = api.meta(&shared, &options);
     Ok(meta.put(api.encode(&shared, 0, api.layout(&call.params), sessions_of)))

@@ -11,7 +11,7 @@ use tribune_api::duration::GoDuration;
 use tribune_api::messages;
 use tribune_api::why::{Reason, Why, WhyCheck, WhyDoor, WhyInstance, WhyLastRun, WhyRuns};
 use tribune_edge::CheckFacts;
-use tribune_state::catalog::{Bar, CatalogBody, CatalogQuery, CheckRow, CheckStatus, Verdict};
+use tribune_state::catalog::{Bar, Catalog, CatalogBody, CheckRow, CheckStatus, Verdict, WhyRead};
 use tribune_state::{Body, Query, ServiceName};
 
 use super::error::HttpError;
@@ -26,12 +26,12 @@ const NEAREST_MAX: usize = 3;
 pub async fn service(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
     let options = Options::parse(&call, &api.config)?;
     let name = call.rest_or(messages::MISSING_SERVICE_NAME)?;
-    let query = CatalogQuery::Why {
+    let query = Catalog::Why(WhyRead {
         service: ServiceName::from(name.as_str()),
         tags: call.params.all("tag").filter(|tag| !tag.is_empty()).map(str::to_owned).collect(),
         only_passing: api.config.dns_only_passing,
-    };
-    let shared = api.ask(Query::Catalog(query), &options).await?;
+    });
+    let shared = api.ask(Query::Catalog(query.into()), &options).await?;
     let (verdicts, names): (&[Verdict], &[ServiceName]) = match &shared.answer().body {
         Body::Catalog(CatalogBody::Verdicts(verdicts, names)) => (verdicts, names),
         _ => (&[], &[]),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::StatusCode;
-use tribune_state::catalog::{CatalogBody, CatalogQuery, CheckRow, CheckStatus, Instance};
+use tribune_state::catalog::{Catalog, CatalogBody, CatalogQuery, CheckRow, CheckStatus, Instance};
 use tribune_state::kv::{KvBody, KvQuery};
 use tribune_state::{Body, Key, Query, ServiceName, View, Visible};
 
@@ -51,13 +51,13 @@ fn ask(view: &View, query: CatalogQuery) -> CatalogBody {
 }
 
 fn nodes(html: &mut String, view: &View) {
-    let CatalogBody::Nodes(rows) = ask(view, CatalogQuery::Nodes(Default::default())) else {
+    let CatalogBody::Nodes(rows) = ask(view, Catalog::Nodes.into()) else {
         return;
     };
     let _ = write!(html, "<h2>Nodes ({})</h2><table>", rows.len());
     html.push_str("<tr><th>Node</th><th>Address</th><th>Health</th></tr>");
     for row in rows {
-        let checks = match ask(view, CatalogQuery::NodeChecks(row.node.clone())) {
+        let checks = match ask(view, Catalog::NodeChecks(row.node.clone()).into()) {
             CatalogBody::Checks(checks) => checks,
             _ => Vec::new(),
         };
@@ -74,7 +74,7 @@ fn nodes(html: &mut String, view: &View) {
 }
 
 fn services(html: &mut String, view: &View) {
-    let CatalogBody::Services(found) = ask(view, CatalogQuery::Services(Default::default())) else {
+    let CatalogBody::Services(found) = ask(view, Catalog::Services.into()) else {
         return;
     };
     let _ = write!(html, "<h2>Services ({})</h2><table>", found.len());
@@ -91,14 +91,7 @@ fn services(html: &mut String, view: &View) {
 }
 
 fn instances(view: &View, name: &ServiceName) -> Vec<Instance> {
-    let query = CatalogQuery::Service {
-        service: name.clone(),
-        tags: Vec::new(),
-        node_meta: Default::default(),
-        passing: false,
-        connect: false,
-    };
-    match ask(view, query) {
+    match ask(view, CatalogQuery::service(name.clone())) {
         CatalogBody::Instances(found) => found,
         _ => Vec::new(),
     }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::catalog::{Locality, ServiceAddress, ServicePort, TextMap, Weights};
+use crate::coordinate::Coordinate;
 use crate::duration::GoDuration;
 use crate::duration_json::as_text;
 use crate::health::HealthCheck;
@@ -376,16 +377,6 @@ pub struct SelfConfig {
     pub version: String,
     pub build_date: String,
     pub bind_addr: String,
-}
-
-/// A network coordinate.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct Coordinate {
-    pub vec: Vec<f64>,
-    pub error: f64,
-    pub adjustment: f64,
-    pub height: f64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

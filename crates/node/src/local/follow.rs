@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tribune_edge::{Follow, Followed, FollowedNode, Input, SeenIndexes};
-use tribune_state::catalog::{CatalogBody, CatalogQuery};
+use tribune_state::catalog::{Catalog, CatalogBody};
 use tribune_state::{Body, Index, Query};
 
 use crate::cluster::{Cluster, ClusterError, Consistency, Read, Wait};
@@ -25,8 +25,8 @@ pub(super) async fn run(cluster: Arc<dyn Cluster>, follow: Follow) -> Input {
 }
 
 async fn look(cluster: &dyn Cluster, follow: &Follow) -> Result<FollowedNode, ClusterError> {
-    let node = Query::Catalog(CatalogQuery::Node(follow.node.clone()));
-    let checks = Query::Catalog(CatalogQuery::NodeChecks(follow.node.clone()));
+    let node = Query::Catalog(Catalog::Node(follow.node.clone()).into());
+    let checks = Query::Catalog(Catalog::NodeChecks(follow.node.clone()).into());
     if follow.after != SeenIndexes::default() {
         let of_node = cluster.ask(node.clone(), read(follow.after.node));
         let of_checks = cluster.ask(checks.clone(), read(follow.after.checks));

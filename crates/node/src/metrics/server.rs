@@ -115,7 +115,7 @@ impl RequestMetrics {
             Command::Txn(_) => &self.txn,
             Command::Catalog(CatalogCommand::Deregister(_)) => &self.deregister,
             Command::Catalog(_) => &self.register,
-            Command::Connect(_) | Command::System(_) => return None,
+            Command::Connect(_) | Command::System(_) | Command::Coordinate(_) => return None,
         })
     }
 }

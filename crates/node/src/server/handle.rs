@@ -137,14 +137,32 @@ impl Server {
     async fn ask_inner(&self, query: Query, read: Read) -> Result<Arc<SharedAnswer>, ClusterError> {
         self.check_datacenter(read.datacenter.as_ref())?;
         let view = self.fresh(read.consistency).await?;
-        let answer = view.answer(&query, &read.visible);
-        let Some(wait) = read.wait else { return Ok(Arc::new(SharedAnswer::new(answer))) };
-        if wait.index.0 == 0 || answer.index > wait.index || query.topics().is_empty() {
-            return Ok(Arc::new(SharedAnswer::new(answer)));
+        let wait = read.wait.filter(|wait| wait.index.0 > 0 && !query.topics().is_empty());
+        let Some(wait) = wait else {
+            return Ok(self.parked.answers.answer(&view, &query, &read.visible));
+        };
+        if let Some(answer) = self.past(&view, &query, &read, wait) {
+            return Ok(answer);
         }
         let at = view.at();
-        drop((view, answer));
+        drop(view);
         self.park(query, &read, wait, at).await
+    }
+
+    /// The answer, if it is past the index that is waited for. Where the index is found without
+    /// the answer, one that is not due is not made.
+    fn past(
+        &self,
+        view: &View,
+        query: &Query,
+        read: &Read,
+        wait: Wait,
+    ) -> Option<Arc<SharedAnswer>> {
+        if view.index_of(query).is_some_and(|index| index <= wait.index) {
+            return None;
+        }
+        let answer = self.parked.answers.answer(view, query, &read.visible);
+        (answer.answer().index > wait.index).then_some(answer)
     }
 
     /// Register first, then look again: no change between the two looks is missed.
@@ -158,11 +176,10 @@ impl Server {
         let parking = self.parked.park(query.clone(), read.visible.clone(), wait.index);
         let mut parking = parking.ok_or(ClusterError::TooManyWait)?;
         let view = self.shared.view.load_full();
-        if view.at() > seen {
-            let answer = view.answer(&query, &read.visible);
-            if answer.index > wait.index {
-                return Ok(Arc::new(SharedAnswer::new(answer)));
-            }
+        if view.at() > seen
+            && let Some(answer) = self.past(&view, &query, read, wait)
+        {
+            return Ok(answer);
         }
         drop(view);
         let most = wait.max + jitter(wait.max / JITTER_FRACTION);
@@ -171,7 +188,7 @@ impl Server {
             Ok(Err(_)) => Err(ClusterError::Stopping),
             Err(_) => {
                 let view = self.fresh(read.consistency).await?;
-                Ok(Arc::new(SharedAnswer::new(view.answer(&query, &read.visible))))
+                Ok(self.parked.answers.answer(&view, &query, &read.visible))
             }
         }
     }
@@ -237,14 +254,23 @@ impl Cluster for Server {
 
     fn signal(&self, signal: ClusterSignal) -> Pending<'_, Result<SignalAnswer, ClusterError>> {
         Box::pin(async move {
-            let ClusterSignal::SessionRenew(id) = signal;
             if !self.shared.role.borrow().is_leader {
                 self.hold_for_leader().await?;
             }
-            let began = self.clock.now();
-            let renewed = self.send(|answer| Job::Signal(Signal::SessionRenew(id), answer)).await;
-            self.metrics.session_renew.record_time(self.clock.now().saturating_sub(began));
-            match renewed? {
+            let outcome = match signal {
+                ClusterSignal::SessionRenew(id) => {
+                    let began = self.clock.now();
+                    let signal = Signal::SessionRenew(id);
+                    let renewed = self.send(|answer| Job::Signal(signal, answer)).await;
+                    self.metrics.session_renew.record_time(self.clock.now().saturating_sub(began));
+                    renewed
+                }
+                ClusterSignal::Coordinate(update) => {
+                    let signal = Signal::Coordinate(Box::new(update));
+                    self.send(|answer| Job::Signal(signal, answer)).await
+                }
+            };
+            match outcome? {
                 SignalOutcome::Done => Ok(SignalAnswer::Done),
                 SignalOutcome::NotFound => Ok(SignalAnswer::NotFound),
             }

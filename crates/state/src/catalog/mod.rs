@@ -5,6 +5,7 @@
 
 mod marks;
 mod node;
+mod query;
 mod read;
 mod rows;
 mod verdict;
@@ -12,8 +13,10 @@ mod write;
 
 pub(crate) use marks::Marks;
 pub(crate) use node::{put_node, remove_node};
-pub(crate) use read::answer;
-pub use read::{CatalogBody, CatalogQuery, Instance, STATE_ANY};
+pub use query::{
+    Catalog, CatalogBody, CatalogQuery, Instance, STATE_ANY, ServiceRead, WhyRead,
+};
+pub(crate) use read::{answer, index};
 pub use rows::{
     Address, CatalogTables, CheckRow, CheckStatus, KIND_PROXY, Locality, NamedPort, NodeRow,
     ServiceRow, Weights,

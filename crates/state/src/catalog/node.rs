@@ -6,6 +6,7 @@
 use super::marks::mark_all_on;
 use super::rows::{CheckStatus, NodeRow};
 use super::write::{remove_check, remove_service};
+use crate::coordinate;
 use crate::feed::Event;
 use crate::ids::{CheckId, Index, NodeName, ServiceId};
 use crate::outcome::Refusal;
@@ -71,6 +72,7 @@ pub(crate) fn remove_node(
     tables.catalog.marks.nodes = index;
     tables.catalog.marks.node_gone(node, index);
     events.push(Event::Node { node: row.node.clone(), removed: true });
+    coordinate::remove_of_node(tables, node, index, events);
     session::end_for_node(tables, node, index, events);
     true
 }

@@ -1,221 +1,200 @@
 //! What reads the catalog, and the index each read waits on. Source: surface B.1; transcripts.
 
+use super::query::{
+    Catalog, CatalogBody, CatalogQuery, Instance, STATE_ANY, ServiceRead, WhyRead,
+};
 use super::rows::{CatalogTables, CheckRow, NodeRow, ServiceRow};
-use super::verdict::{Door, Verdict, has_tag};
+use super::verdict::{Verdict, has_tag};
+use crate::coordinate::{CoordinateTables, sort_near};
+use crate::filter::{Filter, NodeInfo, SERVICE_NODE, ServiceNode};
 use crate::ids::{Index, NodeName, ServiceName};
-use crate::watch::Topic;
+use crate::store::Tables;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// The state that stands for all.
-pub const STATE_ANY: &str = "any";
-
-/// One read of the catalog.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum CatalogQuery {
-    /// Every node, or those with all of this metadata.
-    Nodes(BTreeMap<String, String>),
-    /// One node and its services.
-    Node(NodeName),
-    /// Every service with its tags, or those on nodes with this metadata.
-    Services(BTreeMap<String, String>),
-    /// A service's instances with their nodes and checks: what catalog/service and
-    /// health/service show.
-    Service {
-        /// The service.
-        service: ServiceName,
-        /// Tags that an instance must all have, in any case.
-        tags: Vec<String>,
-        /// Metadata that its node must all have.
-        node_meta: BTreeMap<String, String>,
-        /// True to leave out instances with a check that is not passing.
-        passing: bool,
-        /// True to find the mesh endpoints of the service instead.
-        connect: bool,
-    },
-    /// The checks of one node.
-    NodeChecks(NodeName),
-    /// The checks of a service's instances.
-    ServiceChecks(ServiceName, BTreeMap<String, String>),
-    /// The checks in a state; `any` stands for all.
-    State(String, BTreeMap<String, String>),
-    /// Every instance of a service, and why it is not given to clients.
-    Why {
-        /// The service.
-        service: ServiceName,
-        /// Tags that clients ask for.
-        tags: Vec<String>,
-        /// True if DNS leaves out warnings.
-        only_passing: bool,
-    },
+pub(crate) fn answer(tables: &Tables, query: &CatalogQuery) -> (Index, CatalogBody) {
+    let reading = Reading { tables: &tables.catalog, coordinates: &tables.coordinates, query };
+    (index(&tables.catalog, query), reading.body())
 }
 
-/// One service instance with its node and every check that concerns it.
-#[derive(Clone, Debug)]
-pub struct Instance {
-    /// Where it runs.
-    pub node: Arc<NodeRow>,
-    /// The instance.
-    pub service: Arc<ServiceRow>,
-    /// The node's checks, then its own.
-    pub checks: Vec<Arc<CheckRow>>,
-}
-
-/// What a read of the catalog found.
-#[derive(Clone, Debug)]
-pub enum CatalogBody {
-    /// Nodes by name.
-    Nodes(Vec<Arc<NodeRow>>),
-    /// One node and its services by id; none if there is no such node.
-    Node(Option<(Arc<NodeRow>, Vec<Arc<ServiceRow>>)>),
-    /// Services with the tags of all their instances.
-    Services(BTreeMap<ServiceName, Vec<String>>),
-    /// Instances.
-    Instances(Vec<Instance>),
-    /// Checks.
-    Checks(Vec<Arc<CheckRow>>),
-    /// Instances with the reasons; if there is none, the names of all services.
-    Verdicts(Vec<Verdict>, Vec<ServiceName>),
-}
-
-impl CatalogQuery {
-    /// What can change the answer.
-    pub fn topics(&self) -> Vec<Topic> {
-        match self {
-            CatalogQuery::Nodes(_) => vec![Topic::Nodes],
-            CatalogQuery::Node(node) => vec![Topic::Node(node.folded())],
-            CatalogQuery::NodeChecks(node) => vec![Topic::NodeChecks(node.folded())],
-            CatalogQuery::Services(meta) => with_nodes(Topic::Services, meta),
-            CatalogQuery::Service { service, connect: true, .. } => {
-                vec![Topic::ServiceMesh(service.folded())]
-            }
-            CatalogQuery::Service { service, .. } | CatalogQuery::ServiceChecks(service, _) => {
-                vec![Topic::Service(service.folded())]
-            }
-            CatalogQuery::State(_, meta) => with_nodes(Topic::Checks, meta),
-            CatalogQuery::Why { service, .. } => vec![Topic::Service(service.folded())],
-        }
-    }
-}
-
-fn with_nodes(topic: Topic, meta: &BTreeMap<String, String>) -> Vec<Topic> {
-    if meta.is_empty() { vec![topic] } else { vec![topic, Topic::Nodes] }
-}
-
-pub(crate) fn answer(tables: &CatalogTables, query: &CatalogQuery) -> (Index, CatalogBody) {
+/// The index that a read's answer has: as long as it stays, so does the answer.
+pub(crate) fn index(tables: &CatalogTables, query: &CatalogQuery) -> Index {
     let marks = &tables.marks;
-    match query {
-        CatalogQuery::Nodes(meta) => {
-            let rows = tables.nodes.iter().map(|(_, row)| row);
-            let rows = rows.filter(|row| has_meta(row, meta)).cloned().collect();
-            (marks.nodes, CatalogBody::Nodes(rows))
-        }
-        CatalogQuery::Node(name) => {
-            let found = tables
-                .node(name)
-                .map(|node| (node.clone(), tables.services_on(name).cloned().collect::<Vec<_>>()));
-            (marks.of_node(name), CatalogBody::Node(found))
-        }
-        CatalogQuery::Services(meta) => {
-            (index_with(tables, marks.services, meta), CatalogBody::Services(names(tables, meta)))
-        }
-        CatalogQuery::Service { service, tags, node_meta, passing, connect } => {
-            let index =
-                if *connect { marks.of_connect(service) } else { marks.of_service(service) };
-            let wanted = |instance: &Instance| {
-                has_tags(&instance.service, tags)
-                    && has_meta(&instance.node, node_meta)
-                    && !(*passing && instance.is_failing())
-            };
-            let mut found = instances(tables, service, *connect);
-            found.retain(wanted);
-            (index, CatalogBody::Instances(found))
-        }
-        CatalogQuery::NodeChecks(name) => {
-            (marks.checks, CatalogBody::Checks(tables.checks_on(name).cloned().collect()))
-        }
-        CatalogQuery::ServiceChecks(service, meta) => {
-            let checks = service_checks(tables, service, meta);
-            (marks.of_service(service), CatalogBody::Checks(checks))
-        }
-        CatalogQuery::Why { service, tags, only_passing } => {
-            (marks.of_service(service), verdicts(tables, service, tags, *only_passing))
-        }
-        CatalogQuery::State(state, meta) => {
-            let rows = tables.checks.iter().map(|(_, row)| row);
-            let rows = rows
-                .filter(|row| state == STATE_ANY || row.status.as_str() == state)
-                .filter(|row| meta.is_empty() || node_has(tables, &row.node, meta));
-            let checks = rows.cloned().collect();
-            (index_with(tables, marks.checks, meta), CatalogBody::Checks(checks))
-        }
-    }
-}
-
-fn verdicts(
-    tables: &CatalogTables,
-    service: &ServiceName,
-    tags: &[String],
-    only_passing: bool,
-) -> CatalogBody {
-    let found = instances(tables, service, false).into_iter();
-    let found: Vec<_> = found.map(|instance| Verdict::of(instance, tags, only_passing)).collect();
-    let others = match found.is_empty() {
-        true => names(tables, &BTreeMap::new()).into_keys().collect(),
-        false => Vec::new(),
+    let with_nodes = |index: Index| {
+        if query.reads_nodes() { index.max(marks.nodes) } else { index }
     };
-    CatalogBody::Verdicts(found, others)
+    match &query.what {
+        Catalog::Nodes => marks.nodes,
+        Catalog::Node(name) => marks.of_node(name),
+        Catalog::Services => with_nodes(marks.services),
+        Catalog::Service(read) if read.connect => marks.of_connect(&read.service),
+        Catalog::Service(read) => marks.of_service(&read.service),
+        Catalog::ServiceChecks(service) => marks.of_service(service),
+        Catalog::Why(read) => marks.of_service(&read.service),
+        Catalog::NodeChecks(_) => marks.checks,
+        Catalog::State(_) => with_nodes(marks.checks),
+        Catalog::NodeInfos | Catalog::NodeInfo(_) | Catalog::Dump => {
+            marks.nodes.max(marks.services).max(marks.checks)
+        }
+        Catalog::Nothing => Index(0),
+    }
 }
 
-fn names(
-    tables: &CatalogTables,
-    meta: &BTreeMap<String, String>,
-) -> BTreeMap<ServiceName, Vec<String>> {
-    let mut names: BTreeMap<ServiceName, BTreeSet<&String>> = BTreeMap::new();
-    for (_, row) in tables.services.iter() {
-        if meta.is_empty() || node_has(tables, &row.node, meta) {
-            let tags = names.entry(row.service.clone()).or_default();
-            tags.extend(row.tags.iter().flatten());
+/// One read under way.
+struct Reading<'a> {
+    tables: &'a CatalogTables,
+    coordinates: &'a CoordinateTables,
+    query: &'a CatalogQuery,
+}
+
+impl Reading<'_> {
+    fn body(&self) -> CatalogBody {
+        match &self.query.what {
+            Catalog::Nodes => CatalogBody::Nodes(self.nodes()),
+            Catalog::Node(name) => CatalogBody::Node(self.node(name)),
+            Catalog::Services => CatalogBody::Services(self.names()),
+            Catalog::Service(read) => CatalogBody::Instances(self.service(read)),
+            Catalog::NodeChecks(name) => {
+                CatalogBody::Checks(self.checks(self.tables.checks_on(name)))
+            }
+            Catalog::ServiceChecks(service) => CatalogBody::Checks(self.service_checks(service)),
+            Catalog::State(state) => {
+                let rows = self.tables.checks.iter().map(|(_, row)| row);
+                let wanted = rows.filter(|row| is_in(row, state));
+                CatalogBody::Checks(self.checks(wanted.filter(|row| self.wants_node(&row.node))))
+            }
+            Catalog::NodeInfos => CatalogBody::NodeInfos(self.infos(self.tables.all_nodes())),
+            Catalog::NodeInfo(name) => {
+                CatalogBody::NodeInfos(self.infos(self.tables.node(name).into_iter()))
+            }
+            Catalog::Dump => CatalogBody::Instances(self.instances(self.tables.all_instances())),
+            Catalog::Why(read) => self.verdicts(read),
+            Catalog::Nothing => CatalogBody::Instances(Vec::new()),
         }
     }
-    let list = |tags: BTreeSet<&String>| tags.into_iter().cloned().collect();
-    names.into_iter().map(|(name, tags)| (name, list(tags))).collect()
-}
 
-fn service_checks(
-    tables: &CatalogTables,
-    service: &ServiceName,
-    meta: &BTreeMap<String, String>,
-) -> Vec<Arc<CheckRow>> {
-    let rows = tables.instances(service);
-    let rows = rows.filter(|row| meta.is_empty() || node_has(tables, &row.node, meta));
-    let mut checks: Vec<_> =
-        rows.flat_map(|row| tables.checks_of(&row.node, &row.id).cloned()).collect();
-    checks.sort_by_cached_key(|check| (check.node.folded(), check.id.clone()));
-    checks
-}
+    fn nodes(&self) -> Vec<Arc<NodeRow>> {
+        let rows = self.tables.all_nodes().filter(|row| has_meta(row, &self.query.node_meta));
+        let mut rows: Vec<_> =
+            rows.filter(|row| passes(self.filter(), |f| f.matches(&***row))).cloned().collect();
+        self.sort(&mut rows, |row| &row.node);
+        rows
+    }
 
-fn node_has(tables: &CatalogTables, node: &NodeName, meta: &BTreeMap<String, String>) -> bool {
-    tables.node(node).is_some_and(|node| has_meta(node, meta))
-}
+    fn node(&self, name: &NodeName) -> Option<(Arc<NodeRow>, Vec<Arc<ServiceRow>>)> {
+        let node = self.tables.node(name)?.clone();
+        let rows = self.tables.services_on(name);
+        let rows = rows.filter(|row| passes(self.filter(), |f| f.matches(&***row)));
+        Some((node, rows.cloned().collect()))
+    }
 
-/// A filter on node metadata makes the nodes part of what was read.
-fn index_with(tables: &CatalogTables, index: Index, meta: &BTreeMap<String, String>) -> Index {
-    if meta.is_empty() { index } else { index.max(tables.marks.nodes) }
-}
-fn instances(tables: &CatalogTables, service: &ServiceName, connect: bool) -> Vec<Instance> {
-    if connect {
-        tables.endpoints(service).filter_map(|row| tables.instance(row)).collect()
-    } else {
-        tables.instances(service).filter_map(|row| tables.instance(row)).collect()
+    fn names(&self) -> BTreeMap<ServiceName, Vec<String>> {
+        let mut names: BTreeMap<ServiceName, Vec<&String>> = BTreeMap::new();
+        let mut seen: BTreeSet<(&ServiceName, &String)> = BTreeSet::new();
+        let rows = self.tables.all_services();
+        for row in rows.filter(|row| self.wants_node(&row.node) && self.wants_flat(row)) {
+            let tags = names.entry(row.service.clone()).or_default();
+            let own = row.tags.iter().flatten();
+            tags.extend(own.filter(|tag| seen.insert((&row.service, tag))));
+        }
+        let list = |tags: Vec<&String>| tags.into_iter().cloned().collect();
+        names.into_iter().map(|(name, tags)| (name, list(tags))).collect()
+    }
+
+    fn service(&self, read: &ServiceRead) -> Vec<Instance> {
+        let mut found = if read.connect {
+            self.instances(self.tables.endpoints(&read.service))
+        } else {
+            self.instances(self.tables.instances(&read.service))
+        };
+        found.retain(|instance| {
+            has_tags(&instance.service, &read.tags) && !(read.passing && instance.is_failing())
+        });
+        self.sort(&mut found, |instance| &instance.node.node);
+        found
+    }
+
+    fn verdicts(&self, read: &WhyRead) -> CatalogBody {
+        let found = self.instances(self.tables.instances(&read.service)).into_iter();
+        let judge = |instance| Verdict::of(instance, &read.tags, read.only_passing);
+        let found: Vec<_> = found.map(judge).collect();
+        let others = match found.is_empty() {
+            true => self.names().into_keys().collect(),
+            false => Vec::new(),
+        };
+        CatalogBody::Verdicts(found, others)
+    }
+
+    fn instances<'a>(&self, rows: impl Iterator<Item = &'a Arc<ServiceRow>>) -> Vec<Instance> {
+        let found = rows.filter_map(|row| self.tables.instance(row));
+        let found = found.filter(|instance| has_meta(&instance.node, &self.query.node_meta));
+        found.filter(|instance| passes(self.filter(), |filter| shows(filter, instance))).collect()
+    }
+
+    fn checks<'a>(&self, rows: impl Iterator<Item = &'a Arc<CheckRow>>) -> Vec<Arc<CheckRow>> {
+        let rows = rows.filter(|row| passes(self.filter(), |f| f.matches(&***row)));
+        let mut rows: Vec<_> = rows.cloned().collect();
+        self.sort(&mut rows, |row| &row.node);
+        rows
+    }
+
+    fn service_checks(&self, service: &ServiceName) -> Vec<Arc<CheckRow>> {
+        let rows = self.tables.instances(service).filter(|row| self.wants_node(&row.node));
+        let mut checks: Vec<_> =
+            rows.flat_map(|row| self.tables.checks_of(&row.node, &row.id)).collect();
+        checks.sort_by_cached_key(|check| (check.node.folded(), check.id.clone()));
+        self.checks(checks.into_iter())
+    }
+
+    fn infos<'a>(&self, nodes: impl Iterator<Item = &'a Arc<NodeRow>>) -> Vec<NodeInfo> {
+        let info = |node: &Arc<NodeRow>| NodeInfo {
+            node: node.clone(),
+            services: self.tables.services_on(&node.node).cloned().collect(),
+            checks: self.tables.checks_on(&node.node).cloned().collect(),
+        };
+        nodes.map(info).filter(|info| passes(self.filter(), |f| f.matches(info))).collect()
+    }
+
+    fn filter(&self) -> Option<&Filter> {
+        self.query.filter.as_ref()
+    }
+
+    fn wants_node(&self, node: &NodeName) -> bool {
+        let meta = &self.query.node_meta;
+        meta.is_empty() || self.tables.node(node).is_some_and(|node| has_meta(node, meta))
+    }
+
+    /// True if an instance and its node, seen as one, pass the filter.
+    fn wants_flat(&self, service: &ServiceRow) -> bool {
+        passes(self.filter(), |filter| {
+            let node = self.tables.node(&service.node);
+            node.is_some_and(|node| filter.matches(&ServiceNode { node, service }))
+        })
+    }
+
+    fn sort<T>(&self, rows: &mut [T], node_of: impl Fn(&T) -> &NodeName) {
+        if let Some(from) = &self.query.near {
+            sort_near(self.coordinates, from, rows, node_of);
+        }
     }
 }
 
-impl Instance {
-    /// True if any check of it or of its node is not passing.
-    pub fn is_failing(&self) -> bool {
-        self.checks.iter().any(|check| Door::Passing.is_barred_by(&check.status))
+/// States are the same in any case.
+fn is_in(row: &CheckRow, state: &str) -> bool {
+    state == STATE_ANY || row.status.as_str().eq_ignore_ascii_case(state)
+}
+
+fn passes(filter: Option<&Filter>, matches: impl FnOnce(&Filter) -> bool) -> bool {
+    filter.is_none_or(matches)
+}
+
+/// An instance stands for two models: as health shows it, and flat as the catalog does.
+fn shows(filter: &Filter, instance: &Instance) -> bool {
+    if filter.is_over(&SERVICE_NODE) {
+        let flat = ServiceNode { node: &instance.node, service: &instance.service };
+        return filter.matches(&flat);
     }
+    filter.matches(instance)
 }
 
 fn has_meta(node: &NodeRow, wanted: &BTreeMap<String, String>) -> bool {

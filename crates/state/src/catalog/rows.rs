@@ -1,7 +1,7 @@
 //! The rows of the catalog: shared, so that an answer holds pointers and copies nothing.
 
 use super::marks::Marks;
-use super::read::Instance;
+use super::query::Instance;
 use crate::ids::{CheckId, Index, NodeName, ServiceId, ServiceName};
 use crate::table::{Set, Table};
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub const KIND_PROXY: &str = "connect-proxy";
 
 /// One node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeRow {
     /// Its id as text, empty if it has none.
     pub id: String,
@@ -139,13 +139,14 @@ impl ServiceRow {
 }
 
 /// The state of a check. Clients may send others, which count as none of these.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum CheckStatus {
     /// All is well.
     Passing,
     /// Not well, still usable.
     Warning,
-    /// Not usable.
+    /// Not usable; also what is not known yet.
+    #[default]
     Critical,
     /// Any other text, kept as it was sent.
     Other(String),
@@ -175,7 +176,7 @@ impl From<&str> for CheckStatus {
 }
 
 /// One check of a node or of a service instance.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckRow {
     /// The node it belongs to, as that was registered.
     pub node: NodeName,
@@ -311,6 +312,14 @@ impl CatalogTables {
     /// Every instance, by node and id.
     pub fn all_services(&self) -> impl Iterator<Item = &Arc<ServiceRow>> {
         self.services.iter().map(|(_, row)| row)
+    }
+
+    /// Every instance, by service, node and id.
+    pub fn all_instances(&self) -> impl Iterator<Item = &Arc<ServiceRow>> {
+        let row = |(_, node, id): &(ServiceName, NodeName, ServiceId)| {
+            self.services.get(&(node.clone(), id.clone()))
+        };
+        self.by_service.iter().filter_map(row)
     }
 
     /// The instances on a node, by id.

@@ -100,6 +100,11 @@ fn show(body: &CatalogBody) -> String {
             let others = others.iter().map(|name| format!("?{name}"));
             verdicts.iter().map(one).chain(others).collect::<Vec<_>>().join(" ")
         }
+        CatalogBody::NodeInfos(found) => found
+            .iter()
+            .map(|info| format!("{}({})", info.node.node, checks(&info.checks)))
+            .collect::<Vec<_>>()
+            .join(" "),
     }
 }
 
@@ -155,22 +160,12 @@ fn deregister(node: &str, service: &str, check: &str) -> CatalogCommand {
 }
 
 fn of(service: &str) -> CatalogQuery {
-    CatalogQuery::Service {
-        service: service.into(),
-        tags: Vec::new(),
-        node_meta: BTreeMap::new(),
-        passing: false,
-        connect: false,
-    }
+    CatalogQuery::service(service.into())
 }
 
 fn passing(service: &str) -> CatalogQuery {
-    match of(service) {
-        CatalogQuery::Service { service, tags, node_meta, connect, .. } => {
-            CatalogQuery::Service { service, tags, node_meta, passing: true, connect }
-        }
-        other => other,
-    }
+    let service = service.into();
+    Catalog::Service(ServiceRead { service, passing: true, ..ServiceRead::default() }).into()
 }
 
 fn web(node_name: &str, id: &str, status: &str) -> CatalogCommand {
@@ -204,7 +199,7 @@ fn a_node_check_counts_for_every_instance_on_the_node() {
     world.done(register(node("a"), None, vec![check("disk", "", "warning")]));
     assert_eq!(world.ask(of("web")).0, 3);
     assert_eq!(world.ask(passing("web")), (3, "b/w2:80(b/c=passing)".to_owned()));
-    let state = CatalogQuery::State("warning".to_owned(), BTreeMap::new());
+    let state = Catalog::State("warning".to_owned()).into();
     assert_eq!(world.ask(state), (3, "a/disk=warning".to_owned()));
 }
 
@@ -219,10 +214,9 @@ fn every_reason_keeps_an_instance_out_and_without_one_it_is_in() {
     world.done(register(node("n1"), Some(service("apart", "web", 1)), vec![apart]));
     let sick = vec![check("_node_maintenance", "", "critical"), check("disk", "", "critical")];
     world.done(register(node("n2"), Some(service("far", "web", 1)), sick));
-    let why = |tags: &[&str], only_passing| CatalogQuery::Why {
-        service: "web".into(),
-        tags: tags.iter().map(ToString::to_string).collect(),
-        only_passing,
+    let why = |tags: &[&str], only_passing| {
+        let tags = tags.iter().map(ToString::to_string).collect();
+        Catalog::Why(WhyRead { service: "web".into(), tags, only_passing }).into()
     };
     let (_, all) = world.ask(why(&[], false));
     let parts = [
@@ -240,8 +234,8 @@ fn every_reason_keeps_an_instance_out_and_without_one_it_is_in() {
     assert!(world.ask(why(&["V2"], false)).1.contains("ok(no V2|no V2)"));
     let (_, passing) = world.ask(passing("web"));
     assert!(passing.contains("/ok:") && !passing.contains("/warned:"), "{passing}");
-    let unknown = CatalogQuery::Why { service: "wbe".into(), tags: vec![], only_passing: false };
-    assert_eq!(world.ask(unknown).1, "?web");
+    let unknown = WhyRead { service: "wbe".into(), tags: vec![], only_passing: false };
+    assert_eq!(world.ask(Catalog::Why(unknown).into()).1, "?web");
 }
 
 #[test]
@@ -250,7 +244,7 @@ fn names_are_found_in_any_case_and_keep_their_first_spelling() {
     world.done(web("Alpha", "w1", "passing"));
     assert_eq!(world.done(web("ALPHA", "w1", "passing")), Vec::new());
     assert_eq!(world.ask(of("WEB")).1, "Alpha/w1:80(Alpha/c=passing)");
-    assert_eq!(world.ask(CatalogQuery::Node("alpha".into())).1, "Alpha 127.0.0.1: w1");
+    assert_eq!(world.ask(Catalog::Node("alpha".into()).into()).1, "Alpha 127.0.0.1: w1");
 }
 
 #[test]
@@ -260,16 +254,14 @@ fn tags_are_all_wanted_in_any_case() {
     row.tags = Some(vec!["v1".to_owned(), "Prod".to_owned()]);
     world.done(register(node("a"), Some(row), vec![]));
     for (tags, found) in [(vec!["PROD"], 1), (vec!["v1", "prod"], 1), (vec!["v1", "no"], 0)] {
-        let query = CatalogQuery::Service {
+        let query = Catalog::Service(ServiceRead {
             service: "web".into(),
             tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
-            node_meta: BTreeMap::new(),
-            passing: false,
-            connect: false,
-        };
-        assert_eq!(world.ask(query).1.is_empty(), found == 0, "{tags:?}");
+            ..ServiceRead::default()
+        });
+        assert_eq!(world.ask(query.into()).1.is_empty(), found == 0, "{tags:?}");
     }
-    assert_eq!(world.ask(CatalogQuery::Services(BTreeMap::new())).1, "web[Prod,v1]");
+    assert_eq!(world.ask(Catalog::Services.into()).1, "web[v1,Prod]");
 }
 
 #[test]
@@ -277,7 +269,7 @@ fn a_refused_registration_leaves_nothing() {
     let mut world = World::default();
     let bad = register(node("x"), None, vec![check("c", "nosuch", "")]);
     assert_eq!(world.refused(bad), "Unknown service ID 'nosuch' for check ID 'c'");
-    assert_eq!(world.ask(CatalogQuery::Node("x".into())), (1, "none".to_owned()));
+    assert_eq!(world.ask(Catalog::Node("x".into()).into()), (1, "none".to_owned()));
 }
 
 #[test]
@@ -289,8 +281,8 @@ fn the_end_of_a_node_takes_services_checks_and_sessions_with_it() {
     assert!(events.iter().any(|event| matches!(event, Event::Session { removed: true, .. })));
     assert!(world.store.view().sessions().get(id).is_none());
     assert_eq!(world.ask(of("web")), (3, String::new()));
-    assert_eq!(world.ask(CatalogQuery::Node("a".into())), (3, "none".to_owned()));
-    assert_eq!(world.ask(CatalogQuery::Nodes(BTreeMap::new())), (3, String::new()));
+    assert_eq!(world.ask(Catalog::Node("a".into()).into()), (3, "none".to_owned()));
+    assert_eq!(world.ask(Catalog::Nodes.into()), (3, String::new()));
 }
 
 #[test]
@@ -332,7 +324,7 @@ fn a_name_is_its_nodes_until_that_one_has_failed() {
     world.done(register(node("a"), None, vec![check("serfHealth", "", "critical")]));
     world.done(register(with_id("a", "id-2"), None, vec![]));
     world.done(register(with_id("b", "ID-2"), None, vec![]));
-    let nodes = CatalogQuery::Nodes(BTreeMap::new());
+    let nodes = Catalog::Nodes.into();
     assert_eq!(world.ask(nodes).1, "b", "an id with a new name is the same node, renamed");
 }
 
@@ -347,7 +339,7 @@ fn an_instance_keeps_its_uuid_and_its_checks_follow_its_new_name() {
     let row = view.catalog().service(&"a".into(), &"w1".into()).unwrap();
     assert_eq!(row.uuid, uuid);
     assert_eq!(world.ask(of("web")), (2, String::new()));
-    let checks = CatalogQuery::ServiceChecks("shop".into(), BTreeMap::new());
+    let checks = Catalog::ServiceChecks("shop".into()).into();
     assert_eq!(world.ask(checks), (2, "a/c=passing".to_owned()));
 }
 
@@ -362,13 +354,8 @@ fn mesh_endpoints_are_proxies_and_native_instances() {
     let native = ServiceRow { connect_native: true, ..service("n1", "Web", 81) };
     world.done(register(node("a"), Some(proxy), vec![]));
     world.done(register(node("b"), Some(native), vec![]));
-    let query = || CatalogQuery::Service {
-        service: "web".into(),
-        tags: Vec::new(),
-        node_meta: BTreeMap::new(),
-        passing: false,
-        connect: true,
-    };
+    let read = ServiceRead { service: "web".into(), connect: true, ..ServiceRead::default() };
+    let query = || CatalogQuery::from(Catalog::Service(read.clone()));
     assert_eq!(world.ask(query()), (2, "a/p1:21000() b/n1:81()".to_owned()));
     world.done(deregister("a", "p1", ""));
     assert_eq!(world.ask(query()), (3, "b/n1:81()".to_owned()));
@@ -501,8 +488,7 @@ proptest! {
             let (outcome, _) = world.apply(command(op));
             prop_assert_eq!(outcome == Outcome::Flag(true), model.apply(op));
             let nodes: Vec<String> = model.nodes.keys().map(|n| format!("n{n}")).collect();
-            let all = || BTreeMap::new();
-            prop_assert_eq!(world.ask(CatalogQuery::Nodes(all())).1, nodes.join(" "));
+            prop_assert_eq!(world.ask(Catalog::Nodes.into()).1, nodes.join(" "));
             for name in 0..2 {
                 let text = format!("name{name}");
                 prop_assert_eq!(world.ask(of(&text)).1, model.instances(name, false));
@@ -519,18 +505,18 @@ proptest! {
                     format!("n{n} {address}: {}", services.join(" "))
                 });
                 let name: NodeName = format!("n{n}").as_str().into();
-                prop_assert_eq!(world.ask(CatalogQuery::Node(name.clone())).1, expected);
+                prop_assert_eq!(world.ask(Catalog::Node(name.clone()).into()).1, expected);
                 let checks: Vec<String> = model
                     .checks
                     .iter()
                     .filter(|(key, _)| key.0 == n)
                     .map(|(key, row)| show_check(*key, row.1))
                     .collect();
-                prop_assert_eq!(world.ask(CatalogQuery::NodeChecks(name)).1, checks.join(" "));
+                prop_assert_eq!(world.ask(Catalog::NodeChecks(name).into()).1, checks.join(" "));
             }
             let checks: Vec<String> =
                 model.checks.iter().map(|(key, row)| show_check(*key, row.1)).collect();
-            let any = CatalogQuery::State(STATE_ANY.to_owned(), all());
+            let any = Catalog::State(STATE_ANY.to_owned()).into();
             prop_assert_eq!(world.ask(any).1, checks.join(" "));
         }
     }

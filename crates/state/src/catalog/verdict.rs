@@ -2,7 +2,7 @@
 //! them all ask here. It knows the catalog's rows alone, not what an agent has yet to say.
 //! Invariant: an instance is left out if and only if there is a bar for that door.
 
-use super::read::Instance;
+use super::query::Instance;
 use super::rows::{CheckRow, CheckStatus, ServiceRow};
 use std::sync::Arc;
 

@@ -192,7 +192,18 @@ const INNER: &[Inner] = &[
     },
     Inner {
         folder: "state",
-        may_use: &["serde", "imbl", "postcard", "thiserror", "uuid", "bytes", "smallvec", "crc32c"],
+        may_use: &[
+            "serde",
+            "serde_json",
+            "imbl",
+            "postcard",
+            "thiserror",
+            "uuid",
+            "bytes",
+            "smallvec",
+            "crc32c",
+            "regex",
+        ],
     },
     Inner { folder: "durable", may_use: &["crc32c", "thiserror", "bytes", "serde", "postcard"] },
     Inner {

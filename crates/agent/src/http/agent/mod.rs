@@ -3,6 +3,7 @@
 //! Invariant: secrets never appear; what an operator set shows over the defaults.
 
 pub mod control;
+pub mod filter;
 pub mod host;
 pub mod metrics;
 pub mod monitor;
@@ -14,6 +15,7 @@ use hyper::header::{AGE, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 use tribune_api::agent as wire;
 use tribune_api::catalog::TextMap;
+use tribune_api::coordinate::Coordinate;
 use tribune_api::messages;
 use tribune_node::cluster::{Member, Status};
 
@@ -80,8 +82,8 @@ fn meta(info: &AgentInfo) -> TextMap {
 }
 
 /// Where a node stands that has measured no distances yet.
-fn origin() -> wire::Coordinate {
-    wire::Coordinate { vec: vec![0.0; 8], error: 1.5, adjustment: 0.0, height: 1e-5 }
+fn origin() -> Coordinate {
+    Coordinate { vec: vec![0.0; 8], error: 1.5, adjustment: 0.0, height: 1e-5 }
 }
 
 fn debug_config(api: &Api) -> Map<String, Value> {
@@ -254,13 +256,12 @@ pub async fn members(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
         "_all" => {}
         _ => return Err(HttpError::internal(messages::SEGMENTS_UNSUPPORTED)),
     }
-    if call.params.find("filter").is_some_and(|text| !text.is_empty()) {
-        return Err(HttpError::NotYet("the filter parameter"));
-    }
+    let narrowed = filter::Narrowed::members(&call)?;
     let mut members: Vec<_> = api.cluster.members().iter().map(member).collect();
     if wan {
         members.iter_mut().for_each(|member| of_all_servers(member, api.info.wan_port));
     }
+    members.retain(|own| narrowed.wants(own));
     Ok(Reply::json(&members, api.layout(&call.params)))
 }
 

@@ -12,6 +12,7 @@ use tribune_node::cluster::{
     ClusterError, ClusterSignal, Member, Pending, Read, SignalAnswer, Status, Write,
 };
 use tribune_node::shared::SharedAnswer;
+use tribune_state::coordinate::CoordinateCommand;
 use tribune_state::session::SessionCommand;
 use tribune_state::{Command, Entry, LogIndex, Outcome, Query, SessionId, Stamp, Store, View};
 
@@ -64,8 +65,14 @@ impl Cluster for MemoryCluster {
 
     fn signal(&self, signal: ClusterSignal) -> Pending<'_, Result<SignalAnswer, ClusterError>> {
         Box::pin(async move {
-            let ClusterSignal::SessionRenew(id) = signal;
-            let found = self.view().sessions().get(id).is_some();
+            let found = match signal {
+                ClusterSignal::SessionRenew(id) => self.view().sessions().get(id).is_some(),
+                ClusterSignal::Coordinate(update) => {
+                    let batch = CoordinateCommand::Batch(vec![update]);
+                    self.propose(Command::Coordinate(batch), Write::default()).await?;
+                    true
+                }
+            };
             Ok(if found { SignalAnswer::Done } else { SignalAnswer::NotFound })
         })
     }

@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::io::Write;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tribune_api::json::{Layout, to_json};
+use tribune_node::shared::SharedAnswer;
 
 use super::connection::Answering;
 use super::room::{Room, Share};
@@ -46,8 +48,17 @@ pub struct Reply {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
+    /// Where the compressed body is kept for all who share it.
+    pub packed: Option<Packed>,
     /// The body in place of the other, for as long as its sender lives.
     pub stream: Option<mpsc::Receiver<Bytes>>,
+}
+
+/// The answer a body was encoded from, and the number of its compressed form.
+#[derive(Debug)]
+pub struct Packed {
+    pub answer: Arc<SharedAnswer>,
+    pub form: usize,
 }
 
 /// A body on its way to a client.
@@ -134,7 +145,7 @@ impl Reply {
         // Room for what most answers get, so that the map does not grow and hash anew.
         let mut headers = HeaderMap::with_capacity(HEADERS_USUAL);
         headers.insert(CONTENT_TYPE, content_type);
-        Reply { status, headers, body, stream: None }
+        Reply { status, headers, body, packed: None, stream: None }
     }
 
     /// Success whose body comes in parts, for as long as there are any. It is not compressed.
@@ -178,7 +189,11 @@ impl Reply {
         if self.body.len() < GZIP_BYTES_MIN || self.headers.contains_key(CONTENT_ENCODING) {
             return self;
         }
-        if let Ok(packed) = gzip(&self.body) {
+        let packed = match &self.packed {
+            Some(kept) => kept.answer.encoded(kept.form, |_| gzip(&self.body).unwrap_or_default()),
+            None => gzip(&self.body).unwrap_or_default(),
+        };
+        if !packed.is_empty() {
             self.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             self.body = packed;
         }

@@ -84,7 +84,10 @@ impl Twin {
                 | SystemCommand::ReapTombstones(_)
                 | SystemCommand::ReapOldest { .. },
             ) => Expected::Outcome(Outcome::Done),
-            Command::System(_) | Command::Catalog(_) | Command::Connect(_) => Expected::Any,
+            Command::System(_)
+            | Command::Catalog(_)
+            | Command::Connect(_)
+            | Command::Coordinate(_) => Expected::Any,
         }
     }
 

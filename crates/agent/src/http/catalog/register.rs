@@ -1,142 +1,25 @@
-//! `/v1/catalog/`: nodes and services as registered. Registration by agents goes another way.
-//! Invariant: a registration that reaches the cluster names a node, an address or neither is
-//! needed, and every service in it has a name.
+//! `PUT /v1/catalog/register` and `deregister`: nodes, services and checks of other programs. What
+//! agents register goes another way.
+//! Invariant: a registration that reaches the cluster names a node, and every service in it has a
+//! name.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
-use tribune_api::catalog::{
-    CatalogDeregistration, CatalogRegistration, Node, NodeServiceList, NodeServices, ServiceNode,
-};
+use tribune_api::catalog::{CatalogDeregistration, CatalogRegistration};
 use tribune_api::decode::{Unknown, decode};
 use tribune_api::messages;
-use tribune_state::catalog::{
-    CatalogBody, CatalogCommand, CatalogQuery, Deregister, NodeRow, Register, ServiceRow,
-};
-use tribune_state::{Body, Command, NodeName, Outcome, Query, Refusal, ServiceName};
+use tribune_state::catalog::{CatalogCommand, Deregister, Register};
+use tribune_state::{Command, Outcome, Refusal};
 
-use super::convert::{self, Empty};
-use super::error::HttpError;
-use super::options::{self, Options};
-use super::wire::reply::Reply;
-use super::{Api, Call};
+use super::super::convert;
+use super::super::error::HttpError;
+use super::super::options;
+use super::super::wire::reply::Reply;
+use super::super::{Api, Call};
 
 /// A registration is one node, one service and its checks.
 const BODY_BYTES_MAX: usize = 1 << 20;
-
-pub async fn datacenters(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
-    Ok(Reply::json(&[&api.config.datacenter], api.layout(&call.params)))
-}
-
-pub async fn nodes(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
-    let query = CatalogQuery::Nodes(convert::node_meta(call.params.all("node-meta")));
-    let render = |body: &Body| -> Vec<Node> {
-        match body {
-            Body::Catalog(CatalogBody::Nodes(rows)) => {
-                rows.iter().map(|row| convert::node(row)).collect()
-            }
-            _ => Vec::new(),
-        }
-    };
-    read(&api, &call, query, CATALOG_VIEW, render).await
-}
-
-pub async fn services(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
-    let query = CatalogQuery::Services(convert::node_meta(call.params.all("node-meta")));
-    let render = |body: &Body| -> BTreeMap<String, Vec<String>> {
-        match body {
-            Body::Catalog(CatalogBody::Services(found)) => {
-                found.iter().map(|(name, tags)| (name.to_string(), tags.clone())).collect()
-            }
-            _ => BTreeMap::new(),
-        }
-    };
-    read(&api, &call, query, CATALOG_VIEW, render).await
-}
-
-pub async fn service(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
-    instances(api, call, false).await
-}
-
-/// The endpoints of a service in the mesh.
-pub async fn connect(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
-    instances(api, call, true).await
-}
-
-async fn instances(api: Arc<Api>, call: Call, connect: bool) -> Result<Reply, HttpError> {
-    let service = call.rest_or(messages::MISSING_SERVICE_NAME)?;
-    let query = CatalogQuery::Service {
-        service: ServiceName::from(service),
-        tags: call.params.all("tag").filter(|tag| !tag.is_empty()).map(str::to_owned).collect(),
-        node_meta: convert::node_meta(call.params.all("node-meta")),
-        passing: false,
-        connect,
-    };
-    let render = |body: &Body| -> Vec<ServiceNode> {
-        match body {
-            Body::Catalog(CatalogBody::Instances(found)) => {
-                found.iter().map(|own| convert::service_node(&own.node, &own.service)).collect()
-            }
-            _ => Vec::new(),
-        }
-    };
-    read(&api, &call, query, CATALOG_VIEW, render).await
-}
-
-pub async fn node(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
-    let query = node_query(&call)?;
-    let render = |body: &Body| -> Option<NodeServices> {
-        let (node, services) = node_of(body)?;
-        let by_id =
-            |row: &Arc<ServiceRow>| (row.id.to_string(), convert::service(row, Empty::TagsListed));
-        Some(NodeServices {
-            node: Some(convert::node(node)),
-            services: Some(services.iter().map(by_id).collect()),
-        })
-    };
-    read(&api, &call, query, CATALOG_VIEW, render).await
-}
-
-pub async fn node_services(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
-    let query = node_query(&call)?;
-    let render = |body: &Body| -> NodeServiceList {
-        let Some((node, services)) = node_of(body) else { return NodeServiceList::default() };
-        let listed = services.iter().map(|row| convert::service(row, Empty::TagsListed));
-        NodeServiceList { node: Some(convert::node(node)), services: Some(listed.collect()) }
-    };
-    read(&api, &call, query, LIST_VIEW, render).await
-}
-
-fn node_query(call: &Call) -> Result<CatalogQuery, HttpError> {
-    let node = call.rest_or(messages::MISSING_NODE_NAME)?;
-    Ok(CatalogQuery::Node(NodeName::from(node)))
-}
-
-fn node_of(body: &Body) -> Option<(&NodeRow, &[Arc<ServiceRow>])> {
-    match body {
-        Body::Catalog(CatalogBody::Node(Some((node, services)))) => Some((node, services)),
-        _ => None,
-    }
-}
-
-/// How the catalog shows the answer to a query that health or a list shows otherwise.
-const CATALOG_VIEW: usize = 0;
-const LIST_VIEW: usize = 1;
-
-async fn read<T: serde::Serialize>(
-    api: &Api,
-    call: &Call,
-    query: CatalogQuery,
-    view: usize,
-    render: impl FnOnce(&Body) -> T,
-) -> Result<Reply, HttpError> {
-    let options = Options::parse(call, &api.config)?;
-    options.no_filter()?;
-    let shared = api.ask(Query::Catalog(query), &options).await?;
-    let meta = api.meta(&shared, &options).effective(options.consistency);
-    Ok(meta.put(api.encode(&shared, view, api.layout(&call.params), render)))
-}
 
 pub async fn register(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
     let mut write = options::write(&call, &api.config)?;
