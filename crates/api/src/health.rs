@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Node, NodeService};
 use crate::duration::GoDuration;
-use crate::duration_json::{as_nanos, as_text};
+use crate::duration::json::{as_nanos, as_text};
 use crate::null::is_default;
 
 /// A check as the catalog knows it.

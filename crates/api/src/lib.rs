@@ -10,7 +10,6 @@ pub mod connect;
 pub mod coordinate;
 pub mod decode;
 pub mod duration;
-mod duration_json;
 pub mod event;
 pub mod health;
 pub mod internal;

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::duration::GoDuration;
-use crate::duration_json::as_nanos;
+use crate::duration::json::as_nanos;
 
 /// A session; its lock delay prints as nanoseconds.
 ///

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::duration::GoDuration;
-use crate::duration_json::as_text;
+use crate::duration::json::as_text;
 use crate::null::is_default;
 
 /// The instances of a service and why each is given to clients or not.

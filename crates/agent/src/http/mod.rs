@@ -4,7 +4,6 @@
 //! Invariant: every request to a /v1 route passes `dispatch`, which applies the shared rules.
 
 mod agent;
-mod agent_local;
 mod catalog;
 mod config;
 mod connect;

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use crate::catalog::{Locality, ServiceAddress, ServicePort, TextMap, Weights};
 use crate::coordinate::Coordinate;
 use crate::duration::GoDuration;
-use crate::duration_json::as_text;
+use crate::duration::json::as_text;
 use crate::health::HealthCheck;
 use crate::null::is_default;
 use crate::proxy::{AgentProxy, ConnectProxy, ServiceConnect};

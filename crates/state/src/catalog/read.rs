@@ -1,8 +1,6 @@
 //! What reads the catalog, and the index each read waits on. Source: surface B.1; transcripts.
 
-use super::query::{
-    Catalog, CatalogBody, CatalogQuery, Instance, STATE_ANY, ServiceRead, WhyRead,
-};
+use super::query::{Catalog, CatalogBody, CatalogQuery, Instance, STATE_ANY, ServiceRead, WhyRead};
 use super::rows::{CatalogTables, CheckRow, NodeRow, ServiceRow};
 use super::verdict::{Verdict, has_tag};
 use crate::coordinate::{CoordinateTables, sort_near};

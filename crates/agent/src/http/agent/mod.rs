@@ -1,10 +1,11 @@
 //! `/v1/agent/`: what this agent says of itself and of its pool. Its own services and checks are
-//! in agent_local.rs.
+//! in local.rs.
 //! Invariant: secrets never appear; what an operator set shows over the defaults.
 
 pub mod control;
 pub mod filter;
 pub mod host;
+pub mod local;
 pub mod metrics;
 pub mod monitor;
 

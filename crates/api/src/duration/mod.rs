@@ -3,6 +3,8 @@
 //! Invariant: `parse(format(d)) == d` for every value, and errors read as Go's `time` package
 //! words them, since clients match those texts.
 
+pub(crate) mod json;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;

@@ -21,11 +21,11 @@ use tribune_api::messages;
 use tribune_node::local::Local;
 use tribune_state::catalog::CheckStatus;
 
-use super::agent::filter::Narrowed;
-use super::error::HttpError;
-use super::options::{self, parse_bool};
-use super::wire::reply::{Reply, TYPE_PLAIN};
-use super::{Api, Call};
+use super::filter::Narrowed;
+use crate::http::error::HttpError;
+use crate::http::options::{self, parse_bool};
+use crate::http::wire::reply::{Reply, TYPE_PLAIN};
+use crate::http::{Api, Call};
 
 /// A service with its checks is a few KiB; scripts and proxy settings may make it more.
 const BODY_BYTES_MAX: usize = 2 << 20;

@@ -1,5 +1,5 @@
 //! Durations in JSON: read from a text or from nanoseconds, written as either, by the field.
-//! It does not parse or print durations itself; duration.rs does.
+//! It does not parse or print durations itself; mod.rs does.
 //! Invariant: what `as_text` or `as_nanos` writes reads back as the same span.
 
 use std::fmt;
