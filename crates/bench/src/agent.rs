@@ -77,6 +77,14 @@ impl Server {
         Self::start(command, http, "/").await
     }
 
+    /// Starts this program as the server that HTTP checks look at, on every loopback address.
+    pub async fn target() -> Result<Self> {
+        let http = free_port()?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["target", &format!("0.0.0.0:{http}")]);
+        Self::start(command, http, "/").await
+    }
+
     async fn start(mut command: Command, http: u16, first: &str) -> Result<Self> {
         let started = Instant::now();
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();

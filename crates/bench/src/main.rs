@@ -7,6 +7,7 @@ mod bare;
 mod cases;
 mod load;
 mod report;
+mod target;
 mod wire;
 
 use std::path::PathBuf;
@@ -37,6 +38,11 @@ enum What {
         /// Bytes of a body
         #[arg(long, default_value_t = 480)]
         bytes: usize,
+    },
+    /// Be the server that HTTP checks look at
+    Target {
+        /// Where to listen
+        address: std::net::SocketAddr,
     },
 }
 
@@ -76,6 +82,7 @@ fn main() -> ExitCode {
     let done = match Bench::parse().what {
         What::Run(options) => run(options),
         What::Bare { address, bytes } => bare::serve(address, bytes),
+        What::Target { address } => target::serve(address),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,6 +2,7 @@
 //! inherits the memory of another.
 
 mod catalog;
+mod checks;
 mod kv;
 mod run;
 mod watch;
@@ -44,4 +45,6 @@ cases! {
     "register-catalog" => catalog::register,
     "register-agent" => catalog::register_at_agent,
     "service-memory" => catalog::memory,
+    "checks" => checks::good,
+    "checks-bad" => checks::with_bad,
 }
