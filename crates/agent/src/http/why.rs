@@ -192,8 +192,8 @@ mod tests {
     #[test]
     fn the_nearest_names_are_those_with_few_slips() {
         let known = ["web", "webapp", "database", "consul"].map(ServiceName::from);
-        assert_eq!(nearest("wbe", &known), Vec::<String>::new());
-        assert_eq!(nearest("wepapp", &known), ["webapp", "web"]);
+        assert_eq!(nearest("wbe", &known), Vec::<String>::new(), "two slips of three are many");
+        assert_eq!(nearest("wepapp", &known), ["webapp"]);
         assert_eq!(nearest("Databse", &known), ["database"]);
         assert_eq!(nearest("zzzzzz", &known), Vec::<String>::new());
     }

@@ -17,7 +17,7 @@ use list::{ClientTest, Package};
 
 #[derive(Args)]
 pub struct Options {
-    /// Run the tests that need this capability, or `all`
+    /// Run the tests that need one of these capabilities, those `promised`, or `all`
     #[arg(long, default_value = "engine")]
     capability: String,
     /// Run only tests whose name contains this
