@@ -236,9 +236,9 @@ routes! {
     Engine "/v1/agent/check/warn/" [PUT => agent::local::warn],
     Engine "/v1/agent/check/fail/" [PUT => agent::local::fail],
     Engine "/v1/agent/check/update/" [PUT => agent::local::update],
-    Registry "/v1/agent/connect/authorize" [POST => "mesh authorisation"],
+    Mesh "/v1/agent/connect/authorize" [POST => "mesh authorisation"],
     Engine "/v1/agent/connect/ca/roots" [GET => agent::ca_roots],
-    Registry "/v1/agent/connect/ca/leaf/" [GET => "leaf certificates"],
+    Mesh "/v1/agent/connect/ca/leaf/" [GET => "leaf certificates"],
 }
 
 #[cfg(test)]
