@@ -128,8 +128,15 @@ impl Stream for Socket {
     async fn bytes_came(&self) -> bool {
         let ready = match self {
             Socket::Tcp(stream) => stream.readable().await,
-            // A client rests only when all that was decrypted has been read.
-            Socket::Tls(stream) => stream.get_ref().0.readable().await,
+            Socket::Tls(stream) => {
+                let (socket, tls) = stream.get_ref();
+                // What came together with the end of the handshake is decrypted already, and the
+                // socket will not tell of it again.
+                if !tls.wants_read() {
+                    return true;
+                }
+                socket.readable().await
+            }
             Socket::Unix(stream) => stream.readable().await,
         };
         ready.is_ok()
@@ -188,5 +195,70 @@ impl AsyncWrite for Socket {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         on_each!(self, poll_write_vectored(context, slices))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::SocketAddr;
+
+    use rcgen::{CertifiedKey, generate_simple_self_signed};
+    use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+    use rustls::{ClientConfig, ClientConnection, RootCertStore};
+    use tokio::io::AsyncReadExt as _;
+
+    use super::*;
+
+    /// Ends its handshake and sends a request in the same write.
+    fn hasty_client(to: SocketAddr, root: CertificateDer<'static>) {
+        let mut roots = RootCertStore::empty();
+        roots.add(root).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider);
+        let config = config.with_safe_default_protocol_versions().unwrap();
+        let config = config.with_root_certificates(roots).with_no_client_auth();
+        let name = "localhost".try_into().unwrap();
+        let mut tls = ClientConnection::new(Arc::new(config), name).unwrap();
+        let mut socket = std::net::TcpStream::connect(to).unwrap();
+        tls.write_tls(&mut socket).unwrap();
+        while tls.is_handshaking() {
+            tls.read_tls(&mut socket).unwrap();
+            tls.process_new_packets().unwrap();
+        }
+        tls.writer().write_all(b"GET /").unwrap();
+        let mut flight = Vec::new();
+        while tls.wants_write() {
+            tls.write_tls(&mut flight).unwrap();
+        }
+        socket.write_all(&flight).unwrap();
+        // The connection stays open until the other side ends it, so that only bytes can tell.
+        while socket.read(&mut [0; 1024]).is_ok_and(|bytes| bytes > 0) {}
+    }
+
+    #[tokio::test]
+    async fn a_request_that_comes_with_the_end_of_the_handshake_is_seen() {
+        let CertifiedKey { cert, signing_key } =
+            generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider);
+        let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+        let key = PrivatePkcs8KeyDer::from(signing_key.serialize_der());
+        let config = config.with_single_cert(vec![cert.der().clone()], key.into()).unwrap();
+        let (_keep, config) = watch::channel(Arc::new(config));
+        let tls = Tls { config, handshake_time_max: Duration::from_secs(60) };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let to = listener.local_addr().unwrap();
+        let root = cert.der().clone();
+        let client = tokio::task::spawn_blocking(move || hasty_client(to, root));
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut socket = Accepted::Tls(stream, tls).open(Duration::from_secs(60)).await.unwrap();
+        let came = timeout(Duration::from_secs(60), socket.bytes_came()).await;
+        assert_eq!(came, Ok(true));
+        let mut request = [0; 5];
+        socket.read_exact(&mut request).await.unwrap();
+        assert_eq!(&request, b"GET /");
+        drop(socket);
+        client.await.unwrap();
     }
 }
