@@ -16,7 +16,7 @@ use crate::facts::Lateness;
 pub struct ProbesMax {
     /// Of those whose last run was quick: above a thousand a second with a second each.
     pub quick: usize,
-    /// Of those whose last run took [`SLOW`] or longer, each lane.
+    /// Of those whose last run took `SLOW` or longer, each lane.
     pub slow: usize,
     /// Of programs whose last run was quick: more would only slow each other down.
     pub programs: usize,
