@@ -193,7 +193,7 @@ mod tests {
     fn the_nearest_names_are_those_with_few_slips() {
         let known = ["web", "webapp", "database", "consul"].map(ServiceName::from);
         assert_eq!(nearest("wbe", &known), ["web"]);
-        assert_eq!(nearest("wepapp", &known), ["webapp", "web"]);
+        assert_eq!(nearest("wepapp", &known), ["webapp"]);
         assert_eq!(nearest("Databse", &known), ["database"]);
         assert_eq!(nearest("zzzzzz", &known), Vec::<String>::new());
     }
