@@ -47,13 +47,11 @@ impl Server {
     }
 
     async fn on(program: &Path, mode: Mode, folder: &Path, http: u16) -> Result<Self> {
+        let [dns, server, lan, wan] = free_ports(http)?;
         let ports = format!(
-            "ports {{ http = {http} dns = {} server = {} serf_lan = {} serf_wan = {} grpc = -1 \
-             grpc_tls = -1 }} limits {{ http_max_conns_per_client = 20000 }}",
-            free_port()?,
-            free_port()?,
-            free_port()?,
-            free_port()?
+            "ports {{ http = {http} dns = {dns} server = {server} serf_lan = {lan} \
+             serf_wan = {wan} grpc = -1 grpc_tls = -1 }} \
+             limits {{ http_max_conns_per_client = 20000 }}"
         );
         let mut command = Command::new(program);
         command.args(["agent", "-bind=127.0.0.1", "-node=node1", "-log-level=warn"]);
@@ -157,6 +155,20 @@ async fn answers(to: SocketAddr, path: &str) -> bool {
 
 fn free_port() -> Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+/// Ports that differ from each other and from one that is taken: all are held until all are found.
+fn free_ports<const N: usize>(taken: u16) -> Result<[u16; N]> {
+    let mut held = Vec::new();
+    let mut ports = [0; N];
+    for port in &mut ports {
+        while *port == 0 || *port == taken {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+            *port = listener.local_addr()?.port();
+            held.push(listener);
+        }
+    }
+    Ok(ports)
 }
 
 /// What Linux counts processor time in for programs, on every machine.
