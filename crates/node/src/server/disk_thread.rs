@@ -1,7 +1,8 @@
 //! The thread that owns the log: nobody else waits for the disk.
 
+use super::jobs::Jobs;
 use super::replica_thread::Job;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 use tribune_durable::ballast::Space;
 use tribune_durable::{AppendError, Batch, Disk, Wal};
@@ -104,11 +105,7 @@ impl<D: Disk> LogHome<D> {
 }
 
 /// Runs until told to stop.
-pub(crate) fn run<D: Disk>(
-    mut log: LogHome<D>,
-    jobs: &Receiver<DiskJob>,
-    replica: &SyncSender<Job>,
-) {
+pub(crate) fn run<D: Disk>(mut log: LogHome<D>, jobs: &Receiver<DiskJob>, replica: &Jobs) {
     let mut settled = false;
     loop {
         // Once the log is closed and nothing is low, there is nothing to wake up for.
@@ -124,7 +121,7 @@ pub(crate) fn run<D: Disk>(
                 let mut stop = false;
                 let result = log.append(&batch, |first| {
                     if first {
-                        let _ = replica.send(Job::AppendWaits);
+                        let _ = replica.tell(Job::AppendWaits);
                     }
                     let next = jobs.recv_timeout(SPACE_LOOK);
                     stop = matches!(next, Ok(DiskJob::Stop) | Err(RecvTimeoutError::Disconnected));
@@ -150,7 +147,7 @@ pub(crate) fn run<D: Disk>(
             Ok(Some(job)) => job,
             Err(why) => Job::Fatal(why),
         };
-        if replica.send(job).is_err() {
+        if replica.tell(job).is_err() {
             return;
         }
     }

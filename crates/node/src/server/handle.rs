@@ -1,5 +1,6 @@
 //! The handle of a server, which front doors hold: it never blocks a thread.
 
+use super::jobs::{Jobs, NotTaken};
 use super::replica_thread::Job;
 use crate::blocking::Parked;
 use crate::clock::Clock;
@@ -12,7 +13,6 @@ use crate::metrics::server::RequestMetrics;
 use crate::shared::SharedAnswer;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tribune_replica::{Role, Signal, SignalOutcome};
@@ -39,7 +39,7 @@ impl Shared {
 #[derive(Clone)]
 pub struct Server {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) jobs: SyncSender<Job>,
+    pub(crate) jobs: Jobs,
     pub(crate) parked: Parked,
     pub(crate) clock: Clock,
     pub(crate) about: Arc<About>,
@@ -92,9 +92,9 @@ impl Server {
         job: impl FnOnce(oneshot::Sender<Result<T, ClusterError>>) -> Job,
     ) -> Result<T, ClusterError> {
         let (answer, answered) = oneshot::channel();
-        self.jobs.try_send(job(answer)).map_err(|error| match error {
-            TrySendError::Full(_) => ClusterError::Overloaded,
-            TrySendError::Disconnected(_) => ClusterError::Stopping,
+        self.jobs.request(job(answer)).map_err(|error| match error {
+            NotTaken::Full => ClusterError::Overloaded,
+            NotTaken::Ended => ClusterError::Stopping,
         })?;
         answered.await.unwrap_or(Err(ClusterError::Stopping))
     }

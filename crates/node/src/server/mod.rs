@@ -5,6 +5,7 @@
 mod disk_thread;
 mod handle;
 mod identity;
+mod jobs;
 mod meter;
 mod replica_thread;
 mod start;

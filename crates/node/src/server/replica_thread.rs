@@ -2,12 +2,13 @@
 
 use super::disk_thread::{DiskJob, LogHome};
 use super::handle::Shared;
+use super::jobs::{JobQueue, Jobs};
 use super::meter::Meter;
 use crate::clock::Clock;
 use crate::cluster::ClusterError;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError};
+use std::sync::mpsc::{RecvTimeoutError, Sender, TryRecvError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tribune_durable::{Batch, Disk, MemDisk};
@@ -39,10 +40,6 @@ pub(crate) enum Job {
     Stop,
 }
 
-/// How many jobs may wait for the replica's thread; a front door that finds it full is told to
-/// come back later.
-pub(crate) const JOBS_MAX: usize = 65_536;
-
 /// How many jobs one step takes at most, so that a step stays short.
 const JOBS_PER_STEP_MAX: usize = 4_096;
 
@@ -62,8 +59,8 @@ pub(crate) struct Loop<D: Disk + Clone + 'static> {
     pub clock: Clock,
     pub tick: Duration,
     pub shared: Arc<Shared>,
-    pub jobs: Receiver<Job>,
-    pub sender: SyncSender<Job>,
+    pub jobs: JobQueue,
+    pub sender: Jobs,
     pub notifier: Sender<Published>,
     pub waiting: Waiting,
     pub meter: Meter,
@@ -261,11 +258,11 @@ impl<D: Disk + Clone + 'static> Loop<D> {
                 }
             };
             sample.record_time(clock.now().saturating_sub(began));
-            let _ = answer.send(Job::SnapshotSaved { index: saved });
+            let _ = answer.tell(Job::SnapshotSaved { index: saved });
         });
         if let Err(error) = spawned {
             tracing::warn!(%error, "could not start a snapshot");
-            let _ = self.sender.try_send(Job::SnapshotSaved { index: None });
+            let _ = self.sender.tell(Job::SnapshotSaved { index: None });
         }
     }
 }

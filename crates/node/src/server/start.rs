@@ -3,15 +3,16 @@
 use super::disk_thread::{self, LogHome};
 use super::handle::{About, Server, Shared};
 use super::identity::{Identity, IdentityError};
+use super::jobs::{Jobs, queue};
 use super::meter::Meter;
-use super::replica_thread::{JOBS_MAX, Job, Log, Loop, Waiting};
+use super::replica_thread::{Job, Log, Loop, Waiting};
 use crate::blocking::Parked;
 use crate::clock::Clock;
 use crate::cluster::{Cluster, Member};
 use crate::entropy::random_u64;
 use crate::metrics::{Computed, Registry, ServerMetrics};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel, sync_channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tribune_durable::{Disk, MemDisk, OpenError, Recovered, Wal, WalOptions};
@@ -61,7 +62,7 @@ pub enum ServerError {
 
 /// How a server ended: resolves when its thread has ended.
 pub struct Stopped {
-    jobs: std::sync::mpsc::SyncSender<Job>,
+    jobs: Jobs,
     ended: oneshot::Receiver<Result<(), String>>,
 }
 
@@ -79,8 +80,7 @@ impl Stopped {
     /// # Errors
     /// Why it ended, if not because it was told to.
     pub async fn stop(self) -> Result<(), String> {
-        let jobs = self.jobs;
-        let _ = tokio::task::spawn_blocking(move || jobs.send(Job::Stop).is_ok()).await;
+        let _ = self.jobs.tell(Job::Stop);
         self.ended.await.unwrap_or_else(|_| Err("the server's thread ended".to_owned()))
     }
 }
@@ -149,13 +149,13 @@ fn launch<D: Disk + Clone + 'static>(
     config: ServerConfig,
     disk: D,
     recovered: Recovered,
-    log: impl FnOnce(std::sync::mpsc::SyncSender<Job>) -> std::io::Result<(Log, DiskThread)>,
+    log: impl FnOnce(Jobs) -> std::io::Result<(Log, DiskThread)>,
 ) -> Result<(Server, Stopped), ServerError> {
     let clock = Clock::start();
     let metrics = ServerMetrics::new(&config.metrics);
     let replica = replica(&config, &disk, recovered, &clock)?;
     metrics.raft.restore_duration.set(clock.now().as_secs_f64() * 1e3);
-    let (sender, jobs) = sync_channel(JOBS_MAX);
+    let (sender, jobs) = queue();
     let (log, disk_thread) = log(sender.clone())?;
     let shared = Arc::new(Shared::new(replica.view().clone()));
     let parked = Parked::default();

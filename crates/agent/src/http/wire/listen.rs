@@ -3,6 +3,7 @@
 //! Invariant: a client that says nothing costs no buffer and no TLS state.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,7 +11,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rustls::ServerConfig;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -79,8 +81,8 @@ impl Accepted {
     pub async fn open(self, idle_time_max: Duration) -> Option<Socket> {
         match self {
             Accepted::Tls(stream, tls) => {
-                let came = timeout(idle_time_max, stream.readable()).await;
-                matches!(came, Ok(Ok(()))).then_some(())?;
+                let came = timeout(idle_time_max, tcp_bytes_came(&stream)).await;
+                (came == Ok(true)).then_some(())?;
                 handshake(stream, &tls).await
             }
             plain => plain.plain(),
@@ -126,8 +128,8 @@ pub enum Socket {
 
 impl Stream for Socket {
     async fn bytes_came(&self) -> bool {
-        let ready = match self {
-            Socket::Tcp(stream) => stream.readable().await,
+        match self {
+            Socket::Tcp(stream) => tcp_bytes_came(stream).await,
             Socket::Tls(stream) => {
                 let (socket, tls) = stream.get_ref();
                 // What came together with the end of the handshake is decrypted already, and the
@@ -135,12 +137,20 @@ impl Stream for Socket {
                 if !tls.wants_read() {
                     return true;
                 }
-                socket.readable().await
+                tcp_bytes_came(socket).await
             }
-            Socket::Unix(stream) => stream.readable().await,
-        };
-        ready.is_ok()
+            Socket::Unix(stream) => {
+                let peek = || SockRef::from(stream).peek(&mut [MaybeUninit::uninit()]);
+                let came = stream.async_io(Interest::READABLE, peek).await;
+                came.is_ok_and(|bytes| bytes > 0)
+            }
+        }
     }
+}
+
+/// Looks rather than trusts: a socket that is new counts as readable until something was tried.
+async fn tcp_bytes_came(stream: &TcpStream) -> bool {
+    stream.peek(&mut [0]).await.is_ok_and(|bytes| bytes > 0)
 }
 
 /// The same call on whichever stream it is.
@@ -206,7 +216,7 @@ mod tests {
     use rcgen::{CertifiedKey, generate_simple_self_signed};
     use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
     use rustls::{ClientConfig, ClientConnection, RootCertStore};
-    use tokio::io::AsyncReadExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
 
@@ -234,6 +244,30 @@ mod tests {
         socket.write_all(&flight).unwrap();
         // The connection stays open until the other side ends it, so that only bytes can tell.
         while socket.read(&mut [0; 1024]).is_ok_and(|bytes| bytes > 0) {}
+    }
+
+    /// Says nothing, then a byte, then that it ends.
+    async fn tells_when_bytes_come(mut client: impl AsyncWrite + Unpin, socket: Socket) {
+        let moment = Duration::from_millis(20);
+        assert!(timeout(moment, socket.bytes_came()).await.is_err(), "nothing came");
+        client.write_all(b"G").await.unwrap();
+        assert!(socket.bytes_came().await);
+        assert!(socket.bytes_came().await, "the byte is still there");
+        let mut socket = socket;
+        socket.read_exact(&mut [0]).await.unwrap();
+        client.shutdown().await.unwrap();
+        assert!(!socket.bytes_came().await, "none will come");
+    }
+
+    #[tokio::test]
+    async fn a_new_connection_has_bytes_once_they_came() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let to = listener.local_addr().unwrap();
+        let (client, accepted) = tokio::join!(TcpStream::connect(to), listener.accept());
+        let socket = Accepted::Tcp(accepted.unwrap().0).plain().unwrap();
+        tells_when_bytes_come(client.unwrap(), socket).await;
+        let (client, accepted) = UnixStream::pair().unwrap();
+        tells_when_bytes_come(client, Accepted::Unix(accepted).plain().unwrap()).await;
     }
 
     #[tokio::test]

@@ -146,16 +146,20 @@ impl<S: Service> Server<S> {
         let most = own.unwrap_or(limits.connections_per_client_max);
         let slot = self.clients.take(client, most, &limits.connections);
         let connections = self.connections.clone();
+        // Boxed are what comes before a connection rests and what comes instead: one that rests
+        // should not hold their room.
         async move {
-            match slot {
+            let answer = match slot {
                 Ok(_slot) => {
-                    if let Some(socket) = connections.open(accepted).await {
+                    if let Some(socket) = Box::pin(connections.open(accepted)).await {
                         connections.keep(socket, client).await;
                     }
+                    return;
                 }
-                Err(NoPlace::Client) => refuse_early(accepted, TOO_MANY_CONNECTIONS).await,
-                Err(NoPlace::All) => refuse_early(accepted, TOO_MANY_IN_ALL).await,
-            }
+                Err(NoPlace::Client) => TOO_MANY_CONNECTIONS,
+                Err(NoPlace::All) => TOO_MANY_IN_ALL,
+            };
+            Box::pin(refuse_early(accepted, answer)).await;
         }
     }
 }

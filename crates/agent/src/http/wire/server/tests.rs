@@ -231,3 +231,19 @@ async fn what_is_pipelined_behind_a_parked_request_is_not_read() {
     };
     assert!(tokio::time::timeout(Duration::from_secs(60), flood).await.is_err());
 }
+
+/// What a connection that rests may hold beside its socket, in bytes.
+const RESTING_BYTES_MAX: usize = 1024;
+
+#[tokio::test]
+async fn a_connection_that_rests_holds_no_room_for_what_it_does_not_do() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let shutdown = CancellationToken::new();
+    let server = Server::new(Arc::new(Echo), ServerLimits::default(), shutdown);
+    let (_client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+    let (stream, client) = accepted.unwrap();
+    let connection = server.connection(Accepted::Tcp(stream), client.ip());
+    let bytes = size_of_val(&connection);
+    assert!(bytes <= RESTING_BYTES_MAX, "{bytes} bytes");
+}
