@@ -10,6 +10,7 @@ use std::sync::Arc;
 use tribune_node::cluster::Member;
 use tribune_node::server::Identity;
 use tribune_state::Index;
+use tribune_state::TextMap;
 use tribune_state::catalog::{
     CheckRow, CheckStatus, Locality, NodeRow, Register, ServiceRow, Weights,
 };
@@ -51,24 +52,24 @@ fn node_row(config: &RuntimeConfig, identity: &Identity) -> NodeRow {
     let mut meta = config.node.meta.clone();
     meta.insert("consul-network-segment".to_owned(), String::new());
     meta.insert("consul-version".to_owned(), CONSUL_VERSION.to_owned());
-    let locality = config.node.region.as_ref().map(|region| Locality {
-        region: region.clone(),
-        zone: config.node.zone.clone().unwrap_or_default(),
+    let locality = config.node.region.as_ref().map(|region| {
+        let zone = config.node.zone.clone().unwrap_or_default();
+        Box::new(Locality { region: region.clone(), zone })
     });
     NodeRow {
         id: identity.node_id.to_string(),
         node: config.node.name.as_str().into(),
         address: lan,
         datacenter: config.node.datacenter.clone(),
-        tagged_addresses: Some(tagged),
-        meta: Some(meta),
+        tagged_addresses: Some(tagged.into()),
+        meta: Some(meta.into()),
         locality,
         create_index: Index(0),
         modify_index: Index(0),
     }
 }
 
-fn service_meta(config: &RuntimeConfig) -> BTreeMap<String, String> {
+fn service_meta(config: &RuntimeConfig) -> TextMap {
     let fixed = [
         ("non_voter", "false"),
         ("raft_version", "3"),
@@ -87,7 +88,7 @@ fn service_meta(config: &RuntimeConfig) -> BTreeMap<String, String> {
             meta.insert(key.to_owned(), port.to_string());
         }
     }
-    meta
+    meta.into()
 }
 
 fn serf_health(node: tribune_state::NodeName) -> CheckRow {

@@ -125,7 +125,7 @@ impl Check {
             output: self.output.clone(),
             service_id: self.kept.service.clone(),
             service_name: shown.service_name.as_str().into(),
-            service_tags: shown.service_tags.clone(),
+            service_tags: shown.service_tags.clone().map(Into::into),
             kind: shown.kind.clone(),
             interval: shown.interval.clone(),
             timeout: shown.timeout.clone(),

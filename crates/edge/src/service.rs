@@ -11,9 +11,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tribune_api::agent::{AgentService, ServiceDefinition};
-use tribune_api::catalog::{ServiceAddress, ServicePort, TextMap, Weights};
+use tribune_api::catalog::{Locality as AgentLocality, ServiceAddress, ServicePort, Weights};
 use tribune_api::json::{Layout, to_json};
 use tribune_api::proxy::{AgentProxy, ConnectProxy, ServiceConnect};
+use tribune_state::Tags;
 use tribune_state::catalog::{Address, Locality, NamedPort, ServiceRow, Weights as RowWeights};
 use tribune_state::ids::{Index, ServiceId};
 
@@ -69,9 +70,10 @@ impl Service {
     }
 
     /// Takes the catalog's tags, which win over ours where the definition says so.
-    pub fn take_tags(&mut self, tags: Option<Vec<String>>) {
-        self.kept.definition.tags.clone_from(&tags);
-        Arc::make_mut(&mut self.shown).tags = tags.clone().unwrap_or_default();
+    pub fn take_tags(&mut self, tags: Option<Tags>) {
+        let list = tags.as_deref().map(<[String]>::to_vec);
+        Arc::make_mut(&mut self.shown).tags = list.clone().unwrap_or_default();
+        self.kept.definition.tags = list;
         self.row.tags = Some(tags.unwrap_or_default());
     }
 
@@ -169,35 +171,35 @@ fn connect(definition: &ServiceDefinition) -> Option<ServiceConnect> {
     given.native.then(|| ServiceConnect { sidecar_service: None, ..given.clone() })
 }
 
+fn locality(own: &AgentLocality) -> Box<Locality> {
+    Box::new(Locality { region: own.region.clone(), zone: own.zone.clone() })
+}
+
 fn row(definition: &ServiceDefinition, shown: &AgentService, settings: &Settings) -> ServiceRow {
     let address = |(tag, own): (String, ServiceAddress)| {
         (tag, Address { address: own.address, port: own.port })
     };
     let named =
         |own: ServicePort| NamedPort { name: own.name, port: own.port, default: own.default };
-    let meta: TextMap = shown.meta.clone();
     ServiceRow {
         node: settings.node.node.clone(),
         uuid: uuid::Uuid::nil(),
         kind: shown.kind.clone(),
         id: shown.id.as_str().into(),
         service: shown.service.as_str().into(),
-        tags: Some(shown.tags.clone()),
+        tags: Some(shown.tags.as_slice().into()),
         address: shown.address.clone(),
         tagged_addresses: shown
             .tagged_addresses
             .clone()
             .map(|all| all.into_iter().map(address).collect()),
-        meta: Some(meta),
+        meta: Some(shown.meta.clone().into()),
         port: shown.port,
         ports: shown.ports.clone().map(|all| all.into_iter().map(named).collect()),
         socket_path: shown.socket_path.clone(),
         weights: RowWeights { passing: shown.weights.passing, warning: shown.weights.warning },
         enable_tag_override: shown.enable_tag_override,
-        locality: shown
-            .locality
-            .as_ref()
-            .map(|own| Locality { region: own.region.clone(), zone: own.zone.clone() }),
+        locality: shown.locality.as_ref().map(locality),
         proxy: canonical(&proxy(definition).unwrap_or_default()),
         connect: canonical(&shown.connect.clone().unwrap_or_default()),
         proxy_destination: shown

@@ -187,8 +187,12 @@ pub(crate) fn load(tables: &mut Tables, record: Record) {
         }
         Record::Session(row) => tables.sessions.put(row.as_ref().clone()),
         Record::Node(row) => tables.catalog.load_node(row),
-        Record::Service(row) => tables.catalog.load_service(row),
-        Record::Check(row) => tables.catalog.load_check(row),
+        Record::Service(row) => {
+            tables.catalog.load_service(Arc::unwrap_or_clone(row));
+        }
+        Record::Check(row) => {
+            tables.catalog.load_check(Arc::unwrap_or_clone(row));
+        }
         Record::ServiceIndex(service, index) => tables.catalog.marks.service(&service, index),
         Record::ConnectIndex(service, index) => tables.catalog.marks.connect(&service, index),
         Record::NodeIndex(node, index) => tables.catalog.marks.node(&node, index),

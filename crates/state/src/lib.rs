@@ -25,6 +25,7 @@ pub mod stamp;
 mod store;
 pub mod system;
 mod table;
+pub mod texts;
 pub mod txn;
 pub mod view;
 pub mod watch;
@@ -38,6 +39,7 @@ pub use query::{Answer, Body, Query, Visible};
 pub use secret::Secret;
 pub use stamp::{Source, Stamp};
 pub use store::{Applied, RestoreError, Store};
+pub use texts::{Tags, TextMap};
 pub use view::View;
 pub use watch::Topic;
 

@@ -43,10 +43,10 @@ fn session() -> impl Strategy<Value = SessionId> + Clone {
     (1..4_u128).prop_map(|n| SessionId(uuid::Uuid::from_u128(n)))
 }
 
-fn meta() -> impl Strategy<Value = Option<BTreeMap<String, String>>> {
-    option::of(any::<bool>().prop_map(|one| {
-        BTreeMap::from([("rack".to_owned(), if one { "1" } else { "2" }.to_owned())])
-    }))
+fn meta() -> impl Strategy<Value = Option<TextMap>> {
+    option::of(
+        any::<bool>().prop_map(|one| TextMap::from_iter([("rack", if one { "1" } else { "2" })])),
+    )
 }
 
 fn kv_set() -> impl Strategy<Value = KvSet> {

@@ -12,8 +12,8 @@ use super::wire::{
 use super::{Shuffler, Source};
 use std::net::IpAddr;
 use std::sync::Arc;
-use tribune_state::ServiceName;
 use tribune_state::catalog::{CatalogTables, CheckStatus, Door, NodeRow, ServiceRow, has_tag};
+use tribune_state::{ServiceName, TextMap};
 
 /// How many name servers an answer names.
 const NAME_SERVERS_MAX: usize = 3;
@@ -377,8 +377,8 @@ impl Finder<'_> {
         if !self.source.settings.node_meta_txt {
             return Vec::new();
         }
-        let pairs = node.meta.iter().flatten();
-        let text = |(key, value): (&String, &String)| {
+        let pairs = node.meta.iter().flat_map(TextMap::iter);
+        let text = |(key, value): (&str, &str)| {
             let data = Data::Txt(meta_text(key, value));
             Record { owner: owner.clone(), ttl_s, data }
         };

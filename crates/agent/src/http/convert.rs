@@ -63,9 +63,9 @@ pub fn node(row: &NodeRow) -> wire::Node {
         node: row.node.to_string(),
         address: row.address.clone(),
         datacenter: row.datacenter.clone(),
-        tagged_addresses: row.tagged_addresses.clone(),
-        meta: row.meta.clone(),
-        locality: row.locality.as_ref().map(locality),
+        tagged_addresses: row.tagged_addresses.as_ref().map(Into::into),
+        meta: row.meta.as_ref().map(Into::into),
+        locality: row.locality.as_deref().map(locality),
         create_index: row.create_index.0,
         modify_index: row.modify_index.0,
         ..wire::Node::default()
@@ -77,16 +77,16 @@ pub fn service(row: &ServiceRow, empty: Empty) -> wire::NodeService {
         kind: row.kind.clone(),
         id: row.id.to_string(),
         service: row.service.to_string(),
-        tags: tags(row.tags.as_ref(), empty),
+        tags: tags(row.tags.as_deref(), empty),
         address: row.address.clone(),
         tagged_addresses: addresses(row),
-        meta: row.meta.clone(),
+        meta: row.meta.as_ref().map(Into::into),
         port: row.port,
         ports: ports(row),
         socket_path: row.socket_path.clone(),
         weights: Some(weights(row.weights)),
         enable_tag_override: row.enable_tag_override,
-        locality: row.locality.as_ref().map(locality),
+        locality: row.locality.as_deref().map(locality),
         proxy: proxy(row),
         connect: connect(row),
         peer_name: String::new(),
@@ -101,23 +101,23 @@ pub fn service_node(node: &NodeRow, row: &ServiceRow) -> wire::ServiceNode {
         node: node.node.to_string(),
         address: node.address.clone(),
         datacenter: node.datacenter.clone(),
-        tagged_addresses: node.tagged_addresses.clone(),
-        node_meta: node.meta.clone(),
+        tagged_addresses: node.tagged_addresses.as_ref().map(Into::into),
+        node_meta: node.meta.as_ref().map(Into::into),
         service_kind: row.kind.clone(),
         service_id: row.id.to_string(),
         service_name: row.service.to_string(),
-        service_tags: tags(row.tags.as_ref(), Empty::TagsListed),
+        service_tags: tags(row.tags.as_deref(), Empty::TagsListed),
         service_address: row.address.clone(),
         service_tagged_addresses: addresses(row),
         service_weights: weights(row.weights),
-        service_meta: Some(row.meta.clone().unwrap_or_default()),
+        service_meta: Some(row.meta.as_ref().map(Into::into).unwrap_or_default()),
         service_port: row.port,
         service_ports: ports(row),
         service_socket_path: row.socket_path.clone(),
         service_enable_tag_override: row.enable_tag_override,
         service_proxy: proxy(row),
         service_connect: connect(row),
-        service_locality: row.locality.as_ref().map(locality),
+        service_locality: row.locality.as_deref().map(locality),
         peer_name: String::new(),
         create_index: row.create_index.0,
         modify_index: row.modify_index.0,
@@ -134,7 +134,7 @@ pub fn check(row: &CheckRow, empty: Empty) -> HealthCheck {
         output: row.output.clone(),
         service_id: row.service_id.to_string(),
         service_name: row.service_name.to_string(),
-        service_tags: tags(row.service_tags.as_ref(), empty),
+        service_tags: tags(row.service_tags.as_deref(), empty),
         kind: row.kind.clone(),
         interval: row.interval.clone(),
         timeout: row.timeout.clone(),
@@ -165,10 +165,10 @@ pub fn ca_root(row: &CaRoot) -> wire_connect::CaRoot {
     }
 }
 
-fn tags(tags: Option<&Vec<String>>, empty: Empty) -> Option<Vec<String>> {
+fn tags(tags: Option<&[String]>, empty: Empty) -> Option<Vec<String>> {
     match empty {
-        Empty::AsSent => tags.cloned(),
-        Empty::TagsListed => Some(tags.cloned().unwrap_or_default()),
+        Empty::AsSent => tags.map(<[String]>::to_vec),
+        Empty::TagsListed => Some(tags.unwrap_or_default().to_vec()),
     }
 }
 
@@ -225,8 +225,8 @@ pub fn node_row(asked: &CatalogRegistration, datacenter: &str) -> NodeRow {
         node: asked.node.as_str().into(),
         address: asked.address.clone(),
         datacenter: datacenter.to_owned(),
-        tagged_addresses: asked.tagged_addresses.clone(),
-        meta: asked.node_meta.clone(),
+        tagged_addresses: asked.tagged_addresses.clone().map(Into::into),
+        meta: asked.node_meta.clone().map(Into::into),
         locality: asked.locality.as_ref().map(locality_row),
         create_index: Index::default(),
         modify_index: Index::default(),
@@ -240,16 +240,16 @@ pub fn txn_node_row(asked: wire::Node, datacenter: &str) -> NodeRow {
         node: asked.node.into(),
         address: asked.address,
         datacenter: datacenter.to_owned(),
-        tagged_addresses: asked.tagged_addresses,
-        meta: asked.meta,
+        tagged_addresses: asked.tagged_addresses.map(Into::into),
+        meta: asked.meta.map(Into::into),
         locality: asked.locality.as_ref().map(locality_row),
         create_index: Index(asked.create_index),
         modify_index: Index(asked.modify_index),
     }
 }
 
-fn locality_row(asked: &wire::Locality) -> Locality {
-    Locality { region: asked.region.clone(), zone: asked.zone.clone() }
+fn locality_row(asked: &wire::Locality) -> Box<Locality> {
+    Box::new(Locality { region: asked.region.clone(), zone: asked.zone.clone() })
 }
 
 /// A service of the node `node`. Its id is its name unless it has one.
@@ -272,10 +272,10 @@ pub fn service_row(asked: wire::NodeService, node: &str) -> ServiceRow {
         kind: asked.kind,
         id: id.into(),
         service: asked.service.into(),
-        tags: asked.tags,
+        tags: asked.tags.map(Into::into),
         address: asked.address,
         tagged_addresses: asked.tagged_addresses.map(|own| own.into_iter().map(address).collect()),
-        meta: asked.meta,
+        meta: asked.meta.map(Into::into),
         port: asked.port,
         ports: asked.ports.map(|own| own.into_iter().map(port).collect()),
         socket_path: asked.socket_path,
@@ -312,7 +312,7 @@ pub fn check_row(asked: HealthCheck, node: &str) -> CheckRow {
         output: asked.output,
         service_id: asked.service_id.into(),
         service_name: asked.service_name.into(),
-        service_tags: asked.service_tags,
+        service_tags: asked.service_tags.map(Into::into),
         kind,
         interval: asked.interval,
         timeout: asked.timeout,

@@ -215,7 +215,7 @@ mod tests {
     fn filters_choose_by_node_service_and_tag() {
         let service = Arc::new(ServiceRow {
             service: "web".into(),
-            tags: Some(vec!["v1".into()]),
+            tags: Some(["v1".into()].into()),
             ..ServiceRow::default()
         });
         for (node, name, tag, expected) in [

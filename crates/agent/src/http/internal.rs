@@ -120,9 +120,9 @@ impl<'a> Sum<'a> {
         self.summary.instance_count += 1;
         self.summary.connect_native |= service.connect_native;
         self.summary.transparent_proxy |= is_transparent(service);
-        self.tags.extend(service.tags.iter().flatten().map(String::as_str));
+        self.tags.extend(service.tags.as_deref().unwrap_or_default().iter().map(String::as_str));
         let source = service.meta.as_ref().and_then(|meta| meta.get(EXTERNAL_SOURCE));
-        self.sources.extend(source.map(String::as_str));
+        self.sources.extend(source);
         self.nodes.insert(own.node.node.as_str());
         self.add_checks(own);
     }

@@ -70,7 +70,7 @@ fn instance(verdict: &Verdict) -> WhyInstance {
         id: service.id.to_string(),
         address: address.clone(),
         port: service.port,
-        tags: service.tags.clone().unwrap_or_default(),
+        tags: service.tags.as_deref().unwrap_or_default().to_vec(),
         weight: if all_pass { service.weights.passing } else { service.weights.warning },
         passing: door(passing),
         dns: door(dns),

@@ -100,7 +100,7 @@ fn instances(view: &View, name: &ServiceName) -> Vec<Instance> {
 fn instance(html: &mut String, name: &ServiceName, own: &Instance) {
     let service = &own.service;
     let address = if service.address.is_empty() { &own.node.address } else { &service.address };
-    let tags = service.tags.clone().unwrap_or_default().join(", ");
+    let tags = service.tags.as_deref().unwrap_or_default().join(", ");
     let _ = write!(
         html,
         "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}:{}</td><td>{}</td>{}</tr>",

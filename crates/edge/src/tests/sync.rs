@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use tribune_state::catalog::{Deregister, Register};
+use tribune_state::{Tags, TextMap};
 
 use super::*;
 
@@ -12,8 +13,8 @@ pub(super) fn foreign(node_name: &str, service: &str, check: &str) -> CatalogCom
     let row = |id: &str| ServiceRow {
         id: id.into(),
         service: id.into(),
-        tags: Some(Vec::new()),
-        meta: Some(BTreeMap::new()),
+        tags: Some(Tags::default()),
+        meta: Some(TextMap::default()),
         ..ServiceRow::default()
     };
     let check_row = |id: &str| CheckRow {
@@ -131,7 +132,7 @@ fn the_catalogs_tags_win_where_the_service_says_so() {
         );
         world.register(&body).unwrap();
         let mut row = world.told_service(name).unwrap().as_ref().clone();
-        row.tags = Some(vec!["theirs".into()]);
+        row.tags = Some(["theirs".to_owned()].into());
         world.meddle(CatalogCommand::Register(Box::new(Register {
             node: node(),
             skip_node_update: true,
@@ -140,7 +141,11 @@ fn the_catalogs_tags_win_where_the_service_says_so() {
         })));
         world.run_for(300.0);
         let expected = vec![expected.to_owned()];
-        assert_eq!(world.told_service(name).unwrap().tags, Some(expected.clone()), "{name}");
+        assert_eq!(
+            world.told_service(name).unwrap().tags.as_deref(),
+            Some(&expected[..]),
+            "{name}"
+        );
         assert_eq!(world.services[name].tags, expected, "{name}");
         assert_eq!(world.checks[&format!("service:{name}")].service_tags, Some(expected));
     }

@@ -266,7 +266,7 @@ fn remember_tags(tags: &mut BTreeMap<String, BTreeSet<Vec<String>>>, command: &C
         CatalogCommand::Register(register) if register.node.node.as_str() == NODE => {
             if let Some(service) = &register.service {
                 let all = tags.entry(service.id.to_string()).or_default();
-                all.insert(service.tags.clone().unwrap_or_default());
+                all.insert(service.tags.as_deref().unwrap_or_default().to_vec());
             }
         }
         CatalogCommand::Batch(all) => all.iter().for_each(|one| remember_tags(tags, one)),

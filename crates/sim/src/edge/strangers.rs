@@ -11,6 +11,7 @@ use std::time::Duration;
 use tribune_state::catalog::{
     CatalogCommand, CheckRow, CheckStatus, Deregister, NodeRow, Register, ServiceRow,
 };
+use tribune_state::{Tags, TextMap};
 
 /// Nodes that are not the agent's.
 const OTHERS: [&str; 3] = ["other1", "other2", "external"];
@@ -99,7 +100,7 @@ fn gone(service: Option<&str>, check: Option<&str>) -> CatalogCommand {
 /// A service of the agent as it stands, with other tags.
 fn tagged(cluster: &Cluster, number: u64, id: &str) -> Option<ServiceRow> {
     let mut row = cluster.service(id)?.as_ref().clone();
-    row.tags = Some(vec![format!("theirs-{number}")]);
+    row.tags = Some([format!("theirs-{number}")].into());
     Some(row)
 }
 
@@ -141,8 +142,8 @@ fn service(number: u64, id: &str) -> ServiceRow {
         service: "theirs".into(),
         address: HOST.to_owned(),
         port: 7000 + i64::try_from(number).unwrap_or(0),
-        tags: Some(Vec::new()),
-        meta: Some(std::collections::BTreeMap::new()),
+        tags: Some(Tags::default()),
+        meta: Some(TextMap::default()),
         ..ServiceRow::default()
     }
 }

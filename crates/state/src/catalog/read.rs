@@ -92,7 +92,7 @@ impl Reading<'_> {
         let rows = self.tables.all_services();
         for row in rows.filter(|row| self.wants_node(&row.node) && self.wants_flat(row)) {
             let tags = names.entry(row.service.clone()).or_default();
-            let own = row.tags.iter().flatten();
+            let own = row.tags.as_deref().unwrap_or_default().iter();
             tags.extend(own.filter(|tag| seen.insert((&row.service, tag))));
         }
         let list = |tags: Vec<&String>| tags.into_iter().cloned().collect();
@@ -196,7 +196,9 @@ fn shows(filter: &Filter, instance: &Instance) -> bool {
 }
 
 fn has_meta(node: &NodeRow, wanted: &BTreeMap<String, String>) -> bool {
-    let has = |key, value| node.meta.as_ref().and_then(|meta| meta.get(key)) == Some(value);
+    let has = |key, value: &String| {
+        node.meta.as_ref().and_then(|meta| meta.get(key)) == Some(value.as_str())
+    };
     wanted.iter().all(|(key, value)| has(key, value))
 }
 

@@ -4,6 +4,7 @@ use super::marks::Marks;
 use super::query::Instance;
 use crate::ids::{CheckId, Index, NodeName, ServiceId, ServiceName};
 use crate::table::{Set, Table};
+use crate::texts::{Tags, TextMap, share, share_map, share_some};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,11 +24,11 @@ pub struct NodeRow {
     /// Its datacenter.
     pub datacenter: String,
     /// Further addresses by tag; absent differs from empty.
-    pub tagged_addresses: Option<BTreeMap<String, String>>,
+    pub tagged_addresses: Option<TextMap>,
     /// Its metadata; absent differs from empty.
-    pub meta: Option<BTreeMap<String, String>>,
+    pub meta: Option<TextMap>,
     /// Its region and zone.
-    pub locality: Option<Locality>,
+    pub locality: Option<Box<Locality>>,
     /// The index of its creation.
     pub create_index: Index,
     /// The index of its last change.
@@ -92,13 +93,13 @@ pub struct ServiceRow {
     /// Its service's name.
     pub service: ServiceName,
     /// Its tags; absent differs from empty.
-    pub tags: Option<Vec<String>>,
+    pub tags: Option<Tags>,
     /// Its address, empty if it is the node's.
     pub address: String,
     /// Further addresses by tag; absent differs from empty.
     pub tagged_addresses: Option<BTreeMap<String, Address>>,
     /// Its metadata; absent differs from empty.
-    pub meta: Option<BTreeMap<String, String>>,
+    pub meta: Option<TextMap>,
     /// Its port, 0 if it has none.
     pub port: i64,
     /// Its named ports.
@@ -110,7 +111,7 @@ pub struct ServiceRow {
     /// True if the catalog's tags win over the agent's.
     pub enable_tag_override: bool,
     /// Its region and zone.
-    pub locality: Option<Locality>,
+    pub locality: Option<Box<Locality>>,
     /// The proxy's settings as canonical JSON text, empty if there are none: data to us.
     pub proxy: Arc<str>,
     /// The mesh settings as canonical JSON text, empty if there are none: data to us.
@@ -195,7 +196,7 @@ pub struct CheckRow {
     /// That instance's service.
     pub service_name: ServiceName,
     /// That instance's tags; absent differs from empty.
-    pub service_tags: Option<Vec<String>>,
+    pub service_tags: Option<Tags>,
     /// The kind of check, such as `http`; empty if unknown.
     pub kind: String,
     /// Its interval as a Go duration, empty if it has none.
@@ -262,19 +263,57 @@ impl CatalogTables {
         self.nodes.insert(row.node.folded(), row);
     }
 
-    pub(crate) fn load_service(&mut self, row: Arc<ServiceRow>) {
+    pub(crate) fn load_service(&mut self, mut row: ServiceRow) -> Arc<ServiceRow> {
+        self.share_service(&mut row);
+        let row = Arc::new(row);
         let node = row.node.folded();
         self.by_service.insert((row.service.folded(), node.clone(), row.id.clone()));
         if let Some(destination) = row.connect_destination() {
             self.by_connect.insert((destination, node.clone(), row.id.clone()));
         }
-        self.services.insert((node, row.id.clone()), row);
+        self.services.insert((node, row.id.clone()), row.clone());
+        row
     }
 
-    pub(crate) fn load_check(&mut self, row: Arc<CheckRow>) {
+    pub(crate) fn load_check(&mut self, mut row: CheckRow) -> Arc<CheckRow> {
+        self.share_check(&mut row);
+        let row = Arc::new(row);
         let node = row.node.folded();
         self.checks_of.insert((node.clone(), row.service_id.clone(), row.id.clone()));
-        self.checks.insert((node, row.id.clone()), row);
+        self.checks.insert((node, row.id.clone()), row.clone());
+        row
+    }
+
+    /// Lets an instance share the texts it has in common with its node and with the first instance
+    /// of its service: rows are many, and most of what they say is said by their like.
+    fn share_service(&self, row: &mut ServiceRow) {
+        if let Some(node) = self.node(&row.node) {
+            share(&mut row.node.0, &node.node.0);
+        }
+        if row.service.as_str() == row.id.as_str() {
+            row.service.0 = row.id.0.clone();
+        }
+        let Some(like) = self.instances(&row.service).next() else { return };
+        share(&mut row.service.0, &like.service.0);
+        share(&mut row.proxy, &like.proxy);
+        share(&mut row.connect, &like.connect);
+        share(&mut row.proxy_destination.0, &like.proxy_destination.0);
+        share_some(&mut row.tags, like.tags.as_ref());
+        share_map(&mut row.meta, like.meta.as_ref());
+    }
+
+    /// The same for a check, its instance and its node.
+    fn share_check(&self, row: &mut CheckRow) {
+        if let Some(node) = self.node(&row.node) {
+            share(&mut row.node.0, &node.node.0);
+        }
+        if row.definition.is_empty() {
+            row.definition = Arc::default();
+        }
+        let Some(service) = self.service(&row.node, &row.service_id) else { return };
+        row.service_id = service.id.clone();
+        share(&mut row.service_name.0, &service.service.0);
+        share_some(&mut row.service_tags, service.tags.as_ref());
     }
 
     pub(crate) fn unload_node(&mut self, node: &NodeName) -> Option<Arc<NodeRow>> {

@@ -251,7 +251,7 @@ fn names_are_found_in_any_case_and_keep_their_first_spelling() {
 fn tags_are_all_wanted_in_any_case() {
     let mut world = World::default();
     let mut row = service("w1", "web", 80);
-    row.tags = Some(vec!["v1".to_owned(), "Prod".to_owned()]);
+    row.tags = Some(["v1".to_owned(), "Prod".to_owned()].into());
     world.done(register(node("a"), Some(row), vec![]));
     for (tags, found) in [(vec!["PROD"], 1), (vec!["v1", "prod"], 1), (vec!["v1", "no"], 0)] {
         let query = Catalog::Service(ServiceRead {

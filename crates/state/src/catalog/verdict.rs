@@ -80,7 +80,7 @@ fn bar(check: &Arc<CheckRow>) -> Bar {
 /// True if the instance has the tag, in any case.
 pub fn has_tag(service: &ServiceRow, tag: &str) -> bool {
     let tag = tag.to_lowercase();
-    service.tags.iter().flatten().any(|own| own.to_lowercase() == tag)
+    service.tags.as_deref().unwrap_or_default().iter().any(|own| own.to_lowercase() == tag)
 }
 
 /// The checks by which agents set apart.

@@ -167,9 +167,8 @@ pub(crate) fn put_service(
         row.modify_index = index;
         catalog.unload_service(&node, &id);
     }
-    let row = Arc::new(row);
+    let row = catalog.load_service(row);
     let service = row.service.clone();
-    catalog.load_service(row.clone());
     mark_instance(catalog, &row, index, events);
     if let Some(old) = old {
         let moved = old.connect_destination() != row.connect_destination();
@@ -206,7 +205,7 @@ fn rename_checks(tables: &mut Tables, row: &ServiceRow, index: Index, events: &m
             service: Some(check.service_name.clone()),
             removed: false,
         });
-        tables.catalog.load_check(Arc::new(check));
+        tables.catalog.load_check(check);
     }
 }
 
@@ -250,9 +249,7 @@ pub(crate) fn put_check(
             remove_check(tables, &node, &old.id, index, events);
         }
     }
-    let row = Arc::new(row);
-    let catalog = &mut tables.catalog;
-    catalog.load_check(row.clone());
+    let row = tables.catalog.load_check(row);
     mark_check(tables, &row, instance.as_deref(), false, index, events);
     if row.status == CheckStatus::Critical {
         session::end_for_check(tables, &node, &row.id, index, events);

@@ -4,6 +4,7 @@
 //! `matches` holds then in both forms: so it is in Consul, and clients rely on it.
 
 use super::compile::{Check, Program, Step};
+use crate::texts::TextMap;
 use std::collections::BTreeMap;
 
 /// Something with fields.
@@ -68,6 +69,16 @@ pub trait Pairs {
 impl Pairs for BTreeMap<String, String> {
     fn find(&self, key: &str) -> Option<&str> {
         self.get(key).map(String::as_str)
+    }
+
+    fn none(&self) -> bool {
+        self.is_empty()
+    }
+}
+
+impl Pairs for TextMap {
+    fn find(&self, key: &str) -> Option<&str> {
+        self.get(key)
     }
 
     fn none(&self) -> bool {

@@ -7,6 +7,7 @@ use super::eval::{Fields, StructRef, Value};
 use super::model::{Kind, Member, Model};
 use super::proxy::{JsonFields, PROXY};
 use crate::catalog::{Address, Locality, NamedPort, ServiceRow, Weights};
+use crate::texts::Tags;
 use std::collections::BTreeMap;
 
 /// A service of a node: `catalog/node`, `catalog/node-services`, `agent/services`.
@@ -130,8 +131,9 @@ impl Fields for Locality {
     }
 }
 
-pub(super) fn texts(list: Option<&Vec<String>>) -> Value<'_> {
-    Value::Texts(list.into_iter().flatten().map(String::as_str).collect())
+pub(super) fn texts(list: Option<&Tags>) -> Value<'_> {
+    let list = list.map(AsRef::as_ref).unwrap_or_default();
+    Value::Texts(list.iter().map(String::as_str).collect())
 }
 
 pub(super) fn addresses(map: Option<&BTreeMap<String, Address>>) -> Value<'_> {
@@ -139,6 +141,6 @@ pub(super) fn addresses(map: Option<&BTreeMap<String, Address>>) -> Value<'_> {
     Value::StructMap(entries.map(|(tag, own)| (tag.as_str(), StructRef::Own(own))).collect())
 }
 
-pub(super) fn locality(own: Option<&Locality>) -> Value<'_> {
-    own.map_or(Value::Missing, |own| Value::Struct(StructRef::Own(own)))
+pub(super) fn locality(own: Option<&Box<Locality>>) -> Value<'_> {
+    own.map_or(Value::Missing, |own| Value::Struct(StructRef::Own(own.as_ref())))
 }

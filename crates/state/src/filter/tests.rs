@@ -139,7 +139,7 @@ fn agree(members: &[Member], row: &dyn Fields, path: &str) {
 }
 
 fn full_rows() -> (NodeRow, ServiceRow, CheckRow) {
-    let locality = Some(Locality { region: "r".into(), zone: "z".into() });
+    let locality = Some(Box::new(Locality { region: "r".into(), zone: "z".into() }));
     let proxy = json!({
         "Upstreams": [{"DestinationName": "db", "LocalBindPort": 81}],
         "Expose": {"Paths": [{"Path": "/x", "ListenerPort": 82, "ParsedFromCheck": false}]},

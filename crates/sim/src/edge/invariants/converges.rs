@@ -50,8 +50,8 @@ fn same_service(row: &ServiceRow, shown: &AgentService) -> bool {
     row.service.as_str() == shown.service
         && row.port == shown.port
         && row.address == shown.address
-        && row.tags.clone().unwrap_or_default() == shown.tags
-        && row.meta.clone().unwrap_or_default() == shown.meta
+        && row.tags.as_deref().unwrap_or_default() == shown.tags
+        && row.meta.clone().unwrap_or_default() == shown.meta.clone().into()
         && row.enable_tag_override == shown.enable_tag_override
 }
 

@@ -35,7 +35,7 @@ fn service(id: &str, seq: u64, model: &Model, cluster: &Cluster) -> Verdict {
     if own.changed > seq {
         return Ok(());
     }
-    let version = row.as_ref().and_then(|row| row.meta.as_ref()?.get("v").cloned());
+    let version = row.as_ref().and_then(|row| row.meta.as_ref()?.get("v").map(str::to_owned));
     let told = version.as_deref() == Some(own.wish.version.to_string().as_str());
     hold(RULE, told, || format!("{own:?} is in the catalog as {row:?}"))
 }
