@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tribune_api::agent::{AgentService, ServiceDefinition};
-use tribune_api::catalog::{ServiceAddress, ServicePort, TextMap, Weights};
+use tribune_api::catalog::{ServiceAddress, ServicePort, Weights};
 use tribune_api::json::{Layout, to_json};
 use tribune_api::proxy::{AgentProxy, ConnectProxy, ServiceConnect};
 use tribune_state::catalog::{Address, Locality, NamedPort, ServiceRow, Weights as RowWeights};
@@ -175,7 +175,6 @@ fn row(definition: &ServiceDefinition, shown: &AgentService, settings: &Settings
     };
     let named =
         |own: ServicePort| NamedPort { name: own.name, port: own.port, default: own.default };
-    let meta: TextMap = shown.meta.clone();
     ServiceRow {
         node: settings.node.node.clone(),
         uuid: uuid::Uuid::nil(),
@@ -188,7 +187,7 @@ fn row(definition: &ServiceDefinition, shown: &AgentService, settings: &Settings
             .tagged_addresses
             .clone()
             .map(|all| all.into_iter().map(address).collect()),
-        meta: Some(meta),
+        meta: definition.meta.clone(),
         port: shown.port,
         ports: shown.ports.clone().map(|all| all.into_iter().map(named).collect()),
         socket_path: shown.socket_path.clone(),

@@ -9,6 +9,7 @@ mod query;
 mod read;
 mod rows;
 mod verdict;
+mod virtual_address;
 mod write;
 
 pub(crate) use marks::Marks;
@@ -20,6 +21,7 @@ pub use rows::{
     ServiceRow, Weights,
 };
 pub use verdict::{Bar, Door, Verdict, has_tag};
+pub use virtual_address::VIRTUAL_TAG;
 pub use write::{
     CatalogCommand, CheckRegister, Deregister, NodeRegister, Register, ServiceRegister,
 };

@@ -2,6 +2,7 @@
 
 use super::marks::Marks;
 use super::query::Instance;
+use super::virtual_address::VirtualAddresses;
 use crate::ids::{CheckId, Index, NodeName, ServiceId, ServiceName};
 use crate::table::{Set, Table};
 use serde::{Deserialize, Serialize};
@@ -226,6 +227,8 @@ pub struct CatalogTables {
     pub(crate) checks_of: Set<(NodeName, ServiceId, CheckId)>,
     /// Mesh endpoints by the service they stand for.
     pub(crate) by_connect: Set<(ServiceName, NodeName, ServiceId)>,
+    /// The virtual addresses of the services that have mesh endpoints.
+    pub(crate) virtuals: VirtualAddresses,
     /// The index that each read waits on.
     pub(crate) marks: Marks,
 }
@@ -266,6 +269,7 @@ impl CatalogTables {
         let node = row.node.folded();
         self.by_service.insert((row.service.folded(), node.clone(), row.id.clone()));
         if let Some(destination) = row.connect_destination() {
+            self.virtual_came(&row, &destination);
             self.by_connect.insert((destination, node.clone(), row.id.clone()));
         }
         self.services.insert((node, row.id.clone()), row);
@@ -292,7 +296,8 @@ impl CatalogTables {
         let row = self.services.remove(&(node.clone(), id.clone()))?;
         self.by_service.remove(&(row.service.folded(), node.clone(), id.clone()));
         if let Some(destination) = row.connect_destination() {
-            self.by_connect.remove(&(destination, node, id.clone()));
+            self.by_connect.remove(&(destination.clone(), node, id.clone()));
+            self.virtual_went(&destination);
         }
         Some(row)
     }

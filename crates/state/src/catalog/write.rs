@@ -154,6 +154,7 @@ pub(crate) fn put_service(
     }
     let id = row.id.clone();
     row.node = node.clone();
+    catalog.put_virtual_on(&mut row);
     row.create_index = index;
     row.modify_index = index;
     let old = catalog.service(&node, &id).cloned();
