@@ -42,7 +42,7 @@ pub use input::{
     SeenIndexes, Taken, Ticket, TtlUpdate,
 };
 pub use journal::RestoreError;
-pub use service::content_hash;
+pub use service::content_hash::content_hash;
 pub use settings::Settings;
 
 /// The wire types in inputs and effects, for those who may not name the api crate.
