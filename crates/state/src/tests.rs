@@ -319,6 +319,8 @@ proptest! {
                 if new_body != body {
                     prop_assert!(new_index > index, "{query:?} stood still after {command:?}");
                     prop_assert!(wakes(&events, query), "{query:?} missed {command:?}");
+                    let at = store.view().changed_at(query);
+                    prop_assert!(at.is_none_or(|at| at > index), "{query:?} sleeps on {command:?}");
                 }
             }
         }
