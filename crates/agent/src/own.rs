@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tribune_api::decode::{Unknown, decode};
-use tribune_edge::{Declared, Settings};
+use tribune_edge::{Declared, EdgeError, Renewed, Settings};
 use tribune_node::Cluster;
 use tribune_node::entropy::random_u64;
 use tribune_node::local::{Local, LocalError};
@@ -97,6 +97,23 @@ pub async fn register(config: &RuntimeConfig, local: &Local) -> Result<(), Defin
     };
     let done = local.declare(declared).await;
     done.map_err(|error| DefinitionError(error.to_string()))
+}
+
+/// Takes over what else of a reload concerns the agent's own services and checks.
+///
+/// # Errors
+/// If the agent is stopping.
+pub async fn renew(
+    config: &RuntimeConfig,
+    identity: &Identity,
+    local: &Local,
+) -> Result<(), EdgeError> {
+    local
+        .renew(Renewed {
+            node_meta: about::own_registration(config, identity).node.meta,
+            discard_check_output: config.checks.discard_output,
+        })
+        .await
 }
 
 fn read<T: DeserializeOwned + Default>(what: &str, json: &Json) -> Result<T, DefinitionError> {

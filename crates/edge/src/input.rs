@@ -1,6 +1,6 @@
 //! Everything that can happen to an agent's brain. Inputs are data: a run can be replayed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -127,6 +127,17 @@ pub enum Ask {
     },
     /// Compare with the catalog now.
     SyncNow,
+    /// Take over settings that may change while the agent runs.
+    Renew(Renewed),
+}
+
+/// The settings that may change while the agent runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renewed {
+    /// All the metadata of the node's own row.
+    pub node_meta: Option<BTreeMap<String, String>>,
+    /// True to keep no output of checks from now on.
+    pub discard_check_output: bool,
 }
 
 /// Everything that the configuration's files declare.

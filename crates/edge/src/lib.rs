@@ -38,7 +38,7 @@ pub use effect::{Change, Effect, Follow, Note, Save};
 pub use error::EdgeError;
 pub use facts::{CheckFacts, ProbeTotals};
 pub use input::{
-    Ask, CatalogSnapshot, Declared, Followed, FollowedNode, Input, ProbeResult, RequestId,
+    Ask, CatalogSnapshot, Declared, Followed, FollowedNode, Input, ProbeResult, Renewed, RequestId,
     SeenIndexes, Taken, Ticket, TtlUpdate,
 };
 pub use journal::RestoreError;
@@ -183,6 +183,11 @@ impl Edge {
             }
             Ask::SyncNow => {
                 sync::compare_soon(state);
+                Ok(())
+            }
+            Ask::Renew(renewed) => {
+                state.settings.discard_check_output = renewed.discard_check_output;
+                sync::renew_node(state, renewed.node_meta);
                 Ok(())
             }
         };

@@ -1,4 +1,5 @@
-//! What the agent's brain is told once, at its start: whose node it speaks for and its limits.
+//! What the agent's brain is told at its start: whose node it speaks for and its limits. Some of
+//! it may be renewed later.
 //! It reads no configuration; the front door fills it in.
 
 use std::ops::RangeInclusive;

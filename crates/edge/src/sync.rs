@@ -226,6 +226,15 @@ pub(crate) fn flush(state: &mut State) {
     state.effects.push(Effect::Propose(ticket, Box::new(command)));
 }
 
+/// Gives the node other metadata, and has the catalog told.
+pub(crate) fn renew_node(state: &mut State, meta: Option<BTreeMap<String, String>>) {
+    if state.settings.node.meta != meta {
+        state.settings.node.meta = meta;
+        state.sync.node_is_told = false;
+        state.sync.touch(Item::Node);
+    }
+}
+
 /// Somebody waits: try even after a failure.
 pub(crate) fn release(state: &mut State) {
     state.sync.is_held = false;

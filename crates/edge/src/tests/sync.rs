@@ -49,6 +49,24 @@ fn ids(world: &World) -> (BTreeSet<String>, BTreeSet<String>) {
     (services, checks)
 }
 
+/// Of a reload.
+#[test]
+fn renewed_settings_hold_at_once_and_the_node_is_told_of_its_metadata() {
+    let mut world = World::new();
+    world.register(r#"{"Name":"s","Check":{"TTL":"10s"}}"#).unwrap();
+    let node_meta = Some(BTreeMap::from([("rack".to_owned(), "b".to_owned())]));
+    let renewed = Renewed { node_meta: node_meta.clone(), discard_check_output: true };
+    world.ask(Ask::Renew(renewed.clone())).unwrap();
+    assert_eq!(world.snapshot().node.unwrap().meta, node_meta);
+    world.ttl("service:s", "passing", "words").unwrap();
+    assert_eq!(world.status("service:s"), ("passing".into(), String::new()));
+    // What is the same is not told again; the comparison finds nothing either.
+    let index = world.snapshot().node.unwrap().modify_index;
+    world.ask(Ask::Renew(renewed)).unwrap();
+    world.run_for(200.0);
+    assert_eq!(world.snapshot().node.unwrap().modify_index, index);
+}
+
 /// Source: transcripts/agent/alias.txt, exchange 10.
 #[test]
 fn a_check_that_follows_is_told_after_what_it_follows_unless_its_service_is_new() {

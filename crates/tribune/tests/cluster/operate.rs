@@ -89,6 +89,33 @@ fn a_reload_takes_up_a_good_file_and_keeps_the_old_one_for_a_bad() {
 }
 
 #[test]
+fn a_reload_takes_up_what_describes_the_node_and_how_health_is_shown() {
+    let folder = Folder::new("renew");
+    let service =
+        "service { name = \"web\" port = 1 check = { ttl = \"60s\" status = \"warning\" } }";
+    folder.write(&format!("{service}\nnode_meta {{ rack = \"a\" }}"));
+    let agent = folder.start();
+    eventually(&agent, "/v1/catalog/service/web", |body| body.contains("\"rack\":\"a\""));
+    let (_, why) = get(&agent, "/v1/agent/why/service/web");
+    assert!(why.contains("\"DnsOnlyPassing\":false"), "{why}");
+
+    folder.write(&format!(
+        "{service}\nnode_meta {{ rack = \"b\" }}\ndns_config {{ only_passing = true }}\n\
+         discard_check_output = true"
+    ));
+    assert_eq!(ask(&agent, "PUT", "/v1/agent/reload"), (200, String::new()));
+    let (_, found) = get(&agent, "/v1/catalog/nodes?node-meta=rack:b");
+    assert!(found.contains("\"rack\":\"b\""), "{found}");
+    let (_, own) = get(&agent, "/v1/agent/self");
+    assert!(own.contains("\"rack\":\"b\""), "{own}");
+    let (_, why) = get(&agent, "/v1/agent/why/service/web");
+    assert!(why.contains("\"DnsOnlyPassing\":true"), "{why}");
+    assert_eq!(ask(&agent, "PUT", "/v1/agent/check/warn/service:web?note=words").0, 200);
+    let (_, checks) = get(&agent, "/v1/agent/checks");
+    assert!(!checks.contains("words"), "{checks}");
+}
+
+#[test]
 fn a_watch_is_told_of_each_change_and_goes_with_its_file() {
     let folder = Folder::new("watch");
     let told = folder.0.join("told");

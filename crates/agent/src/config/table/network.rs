@@ -5,7 +5,8 @@ use super::{Kind, Row, group};
 pub const ROWS: &[Row] = group! {
     "node_name" Text "" flag("node") used : "name of the node; the name of the host if empty";
     "node_id" Text "" flag("node-id") used : "id of the node, a UUID; made at first start if empty";
-    "node_meta" Map "" flag("node-meta") used : "names and values that describe the node";
+    "node_meta" Map "" flag("node-meta") used reload
+        : "names and values that describe the node";
     "datacenter" Text "dc1" flag("datacenter") used : "datacenter the node is in";
     "primary_datacenter" Text "" used : "datacenter that holds ACLs, intentions and the root CA";
     "domain" Text "consul." flag("domain") used : "DNS domain that is answered";
