@@ -48,7 +48,7 @@ pub fn start(
     tasks: &mut JoinSet<()>,
 ) -> Result<Local, OwnError> {
     let checks = &config.checks;
-    let ports = config.network.sidecar_ports;
+    let (ports, exposed) = (config.network.sidecar_ports, config.network.expose_ports);
     let node = about::own_registration(config, identity).node;
     let settings = Settings {
         server: config.role.server,
@@ -61,6 +61,7 @@ pub fn start(
         discard_check_output: checks.discard_output,
         sync_interval: checks.sync_interval,
         sidecar_ports: ports.min..=ports.max,
+        expose_ports: exposed.min..=exposed.max,
         ..Settings::for_node(node, seed())
     };
     let file = config.role.data_dir.as_ref().filter(|_| !config.role.dev).map(|dir| dir.join(FILE));

@@ -54,7 +54,7 @@ pub mod wire {
 }
 
 use alarms::Alarm;
-use check::{alias, follow, run};
+use check::{alias, expose, follow, run};
 use state::State;
 
 /// One agent's brain.
@@ -81,7 +81,7 @@ impl Edge {
     pub fn new(settings: Settings, file: &[u8]) -> Result<Edge, RestoreError> {
         let kept = journal::read(file)?;
         let mut state = State::new(settings);
-        state.remembered = kept.states;
+        state.journal.remembered = kept.states;
         for service in kept.services.into_values() {
             register::restored_service(&mut state, service);
         }
@@ -157,6 +157,7 @@ impl Edge {
         while let Some((at, alarm)) = self.state.alarms.pop_due(self.state.now) {
             self.on_alarm(at, alarm);
         }
+        expose::settle(&mut self.state);
         run::start_waiting(&mut self.state);
         run::stay_awake(&mut self.state);
         alias::follow(&mut self.state);

@@ -35,6 +35,8 @@ pub struct Settings {
     pub sync_interval: Duration,
     /// The ports that sidecars are given.
     pub sidecar_ports: RangeInclusive<u16>,
+    /// The ports of listeners through which proxies expose checks.
+    pub expose_ports: RangeInclusive<u16>,
     /// True if registrations are to be kept on disk.
     pub persist: bool,
     /// The wall clock when `now` was zero, in milliseconds of the Unix epoch.
@@ -70,6 +72,8 @@ pub const CHECK_UPDATE_INTERVAL: Duration = Duration::from_secs(5 * 60);
 pub const SYNC_INTERVAL: Duration = Duration::from_secs(60);
 /// Source: consul-surface D.2.
 pub const SIDECAR_PORTS: RangeInclusive<u16> = 21_000..=21_255;
+/// Source: Consul 1.22 documentation, `expose_min_port` and `expose_max_port`.
+pub const EXPOSE_PORTS: RangeInclusive<u16> = 21_500..=21_755;
 
 impl Settings {
     /// The defaults of a server in development mode, for this node.
@@ -86,6 +90,7 @@ impl Settings {
             discard_check_output: false,
             sync_interval: SYNC_INTERVAL,
             sidecar_ports: SIDECAR_PORTS,
+            expose_ports: EXPOSE_PORTS,
             persist: false,
             wall_ms_at_zero: 0,
             seed,

@@ -59,8 +59,8 @@ pub const ROWS: &[Row] = group! {
         : "port of gossip between datacenters, -1 for none";
     "ports.sidecar_min_port" Int "21000" used : "first port given to sidecars";
     "ports.sidecar_max_port" Int "21255" used : "last port given to sidecars";
-    "ports.expose_min_port" Int "21500" : "first port given to exposed checks";
-    "ports.expose_max_port" Int "21755" : "last port given to exposed checks";
+    "ports.expose_min_port" Int "21500" used : "first port given to exposed checks";
+    "ports.expose_max_port" Int "21755" used : "last port given to exposed checks";
     "ports.proxy_min_port" Int "20000" : "has no effect";
     "ports.proxy_max_port" Int "20255" : "has no effect";
 
