@@ -191,7 +191,8 @@ fn the_version_is_that_of_the_compatible_release() {
     let (_, json, _) = run("version -format=json");
     let shown: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!((&shown["Version"], &shown["RPC"]["Max"]), (&"1.22.1".into(), &3.into()));
-    assert_eq!(shown["TribuneVersion"], env!("CARGO_PKG_VERSION"));
+    let keys: Vec<_> = shown.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["BuildDate", "Prerelease", "RPC", "Revision", "Version"]);
 }
 
 #[test]

@@ -18,7 +18,7 @@ Shows this program's version and the release of Consul it is compatible with.
     run: Run::Flags(run),
 };
 
-/// Source: transcripts/cli/general.txt; `TribuneVersion` is ours.
+/// Source: transcripts/cli/general.txt.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Shown {
@@ -28,7 +28,6 @@ struct Shown {
     build_date: &'static str,
     #[serde(rename = "RPC")]
     rpc: Protocol,
-    tribune_version: &'static str,
 }
 
 #[derive(Serialize)]
@@ -79,7 +78,6 @@ fn print_json(console: &mut Console) -> Result<(), Failure> {
         prerelease: "",
         build_date: BUILD_DATE,
         rpc: PROTOCOL,
-        tribune_version: TRIBUNE_VERSION,
     };
     let mut text = Vec::new();
     let mut serializer =
