@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tribune_api::decode::{Unknown, decode};
-use tribune_edge::{Declared, EdgeError, Renewed, Settings};
+use tribune_edge::{Declared, EdgeError, ProxyPorts, Renewed, Settings};
 use tribune_node::Cluster;
 use tribune_node::entropy::random_u64;
 use tribune_node::local::{Local, LocalError};
@@ -48,7 +48,7 @@ pub fn start(
     tasks: &mut JoinSet<()>,
 ) -> Result<Local, OwnError> {
     let checks = &config.checks;
-    let (ports, exposed) = (config.network.sidecar_ports, config.network.expose_ports);
+    let (sidecars, exposed) = (config.network.sidecar_ports, config.network.expose_ports);
     let node = about::own_registration(config, identity).node;
     let settings = Settings {
         server: config.role.server,
@@ -60,8 +60,10 @@ pub fn start(
         check_update_interval: checks.update_interval,
         discard_check_output: checks.discard_output,
         sync_interval: checks.sync_interval,
-        sidecar_ports: ports.min..=ports.max,
-        expose_ports: exposed.min..=exposed.max,
+        proxy_ports: ProxyPorts {
+            sidecar: sidecars.min..=sidecars.max,
+            expose: exposed.min..=exposed.max,
+        },
         ..Settings::for_node(node, seed())
     };
     let file = config.role.data_dir.as_ref().filter(|_| !config.role.dev).map(|dir| dir.join(FILE));

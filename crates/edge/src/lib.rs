@@ -43,7 +43,7 @@ pub use input::{
 };
 pub use journal::RestoreError;
 pub use service::content_hash::content_hash;
-pub use settings::Settings;
+pub use settings::{ProxyPorts, Settings};
 
 /// The wire types in inputs and effects, for those who may not name the api crate.
 pub mod wire {

@@ -33,10 +33,8 @@ pub struct Settings {
     pub discard_check_output: bool,
     /// The time between two comparisons with the catalog.
     pub sync_interval: Duration,
-    /// The ports that sidecars are given.
-    pub sidecar_ports: RangeInclusive<u16>,
-    /// The ports of listeners through which proxies expose checks.
-    pub expose_ports: RangeInclusive<u16>,
+    /// The ports that proxies are given.
+    pub proxy_ports: ProxyPorts,
     /// True if registrations are to be kept on disk.
     pub persist: bool,
     /// The wall clock when `now` was zero, in milliseconds of the Unix epoch.
@@ -46,6 +44,15 @@ pub struct Settings {
     /// A deliberate bug on the production path, for the simulator to find.
     #[cfg(feature = "planted-bugs")]
     pub bug: Option<Bug>,
+}
+
+/// The ports that proxies are given.
+#[derive(Clone, Debug)]
+pub struct ProxyPorts {
+    /// To sidecars.
+    pub sidecar: RangeInclusive<u16>,
+    /// To listeners through which they expose checks.
+    pub expose: RangeInclusive<u16>,
 }
 
 /// Deliberate bugs, switched on at run time in test builds only.
@@ -89,8 +96,7 @@ impl Settings {
             check_update_interval: CHECK_UPDATE_INTERVAL,
             discard_check_output: false,
             sync_interval: SYNC_INTERVAL,
-            sidecar_ports: SIDECAR_PORTS,
-            expose_ports: EXPOSE_PORTS,
+            proxy_ports: ProxyPorts { sidecar: SIDECAR_PORTS, expose: EXPOSE_PORTS },
             persist: false,
             wall_ms_at_zero: 0,
             seed,

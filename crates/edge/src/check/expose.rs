@@ -69,7 +69,7 @@ pub(crate) fn settle(state: &mut State) {
     let mut used: BTreeSet<u16> = kept.values().copied().collect();
     for (id, host) in wanted {
         let own = kept.get(&id).copied();
-        let free = || state.settings.expose_ports.clone().find(|port| !used.contains(port));
+        let free = || state.settings.proxy_ports.expose.clone().find(|port| !used.contains(port));
         let Some(port) = own.or_else(free) else {
             state.effects.push(Effect::Note(Note::NotExposed { check: id.clone() }));
             go_through(state, &id, None);

@@ -2,11 +2,12 @@
 
 use super::marks::Marks;
 use super::query::Instance;
-use super::virtual_address::VirtualAddresses;
+use super::virtual_address::{self, VirtualAddresses};
 use crate::ids::{CheckId, Index, NodeName, ServiceId, ServiceName};
 use crate::table::{Set, Table};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 /// The kind of a sidecar proxy.
@@ -249,6 +250,11 @@ impl CatalogTables {
         self.services.get(&(node.folded(), id.clone()))
     }
 
+    /// The virtual address of a service that has endpoints in the mesh.
+    pub fn virtual_address(&self, service: &ServiceName) -> Option<Ipv4Addr> {
+        self.virtuals.address(service)
+    }
+
     /// One check.
     pub fn check(&self, node: &NodeName, id: &CheckId) -> Option<&Arc<CheckRow>> {
         self.checks.get(&(node.folded(), id.clone()))
@@ -269,7 +275,7 @@ impl CatalogTables {
         let node = row.node.folded();
         self.by_service.insert((row.service.folded(), node.clone(), row.id.clone()));
         if let Some(destination) = row.connect_destination() {
-            self.virtual_came(&row, &destination);
+            virtual_address::came(self, &row, &destination);
             self.by_connect.insert((destination, node.clone(), row.id.clone()));
         }
         self.services.insert((node, row.id.clone()), row);
@@ -297,7 +303,7 @@ impl CatalogTables {
         self.by_service.remove(&(row.service.folded(), node.clone(), id.clone()));
         if let Some(destination) = row.connect_destination() {
             self.by_connect.remove(&(destination.clone(), node, id.clone()));
-            self.virtual_went(&destination);
+            virtual_address::went(self, &destination);
         }
         Some(row)
     }

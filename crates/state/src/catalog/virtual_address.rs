@@ -83,34 +83,27 @@ impl VirtualAddresses {
     }
 }
 
-impl CatalogTables {
-    /// The virtual address of a service that has endpoints in the mesh.
-    pub fn virtual_address(&self, service: &ServiceName) -> Option<Ipv4Addr> {
-        self.virtuals.address(service)
-    }
+/// Writes on the row of a mesh endpoint the virtual address of the service it stands for, with
+/// the endpoint's own port.
+pub(super) fn put_on(tables: &CatalogTables, row: &mut ServiceRow) {
+    let Some(destination) = row.connect_destination() else { return };
+    let Some(number) = tables.virtuals.number_for(&destination) else { return };
+    let address = Ipv4Addr::from(NETWORK + number).to_string();
+    let all = row.tagged_addresses.get_or_insert_default();
+    all.insert(VIRTUAL_TAG.to_owned(), Address { address, port: row.port });
+}
 
-    /// Writes on the row of a mesh endpoint the virtual address of the service it stands for, with
-    /// the endpoint's own port.
-    pub(super) fn put_virtual_on(&self, row: &mut ServiceRow) {
-        let Some(destination) = row.connect_destination() else { return };
-        let Some(number) = self.virtuals.number_for(&destination) else { return };
-        let address = Ipv4Addr::from(NETWORK + number).to_string();
-        let all = row.tagged_addresses.get_or_insert_default();
-        all.insert(VIRTUAL_TAG.to_owned(), Address { address, port: row.port });
+/// A row with its address came; call it for every row.
+pub(super) fn came(tables: &mut CatalogTables, row: &ServiceRow, destination: &ServiceName) {
+    if let Some(number) = number_on(row) {
+        tables.virtuals.take(destination, number);
     }
+}
 
-    /// A row with its address came; call it for every row.
-    pub(super) fn virtual_came(&mut self, row: &ServiceRow, destination: &ServiceName) {
-        if let Some(number) = number_on(row) {
-            self.virtuals.take(destination, number);
-        }
-    }
-
-    /// A row went: the address is free again if it was the service's last.
-    pub(super) fn virtual_went(&mut self, destination: &ServiceName) {
-        if self.endpoints(destination).next().is_none() {
-            self.virtuals.release(destination);
-        }
+/// A row went: the address is free again if it was the service's last.
+pub(super) fn went(tables: &mut CatalogTables, destination: &ServiceName) {
+    if tables.endpoints(destination).next().is_none() {
+        tables.virtuals.release(destination);
     }
 }
 
