@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::RuntimeConfig;
 use crate::config::runtime::{ListenAddress, UnixSockets};
 use crate::http::wire::reply::ReplyBody;
-use crate::http::wire::{Server, ServerLimits, Service};
+use crate::http::wire::{HangUp, Server, ServerLimits, Service};
 use crate::http::{Api, Listener, Tls};
 use crate::tls::{self, ServerTls, TlsError};
 
@@ -58,7 +58,7 @@ impl Service for Front {
         self: Arc<Self>,
         client: IpAddr,
         request: Request<Incoming>,
-    ) -> Response<ReplyBody> {
+    ) -> Result<Response<ReplyBody>, HangUp> {
         Service::serve(self.api(), client, request).await
     }
 }

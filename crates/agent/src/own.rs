@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tribune_api::decode::{Unknown, decode};
-use tribune_edge::{Declared, Settings};
+use tribune_edge::{Declared, EdgeError, ProxyPorts, Renewed, Settings};
 use tribune_node::Cluster;
 use tribune_node::entropy::random_u64;
 use tribune_node::local::{Local, LocalError};
@@ -48,7 +48,7 @@ pub fn start(
     tasks: &mut JoinSet<()>,
 ) -> Result<Local, OwnError> {
     let checks = &config.checks;
-    let ports = config.network.sidecar_ports;
+    let (sidecars, exposed) = (config.network.sidecar_ports, config.network.expose_ports);
     let node = about::own_registration(config, identity).node;
     let settings = Settings {
         server: config.role.server,
@@ -60,7 +60,10 @@ pub fn start(
         check_update_interval: checks.update_interval,
         discard_check_output: checks.discard_output,
         sync_interval: checks.sync_interval,
-        sidecar_ports: ports.min..=ports.max,
+        proxy_ports: ProxyPorts {
+            sidecar: sidecars.min..=sidecars.max,
+            expose: exposed.min..=exposed.max,
+        },
         ..Settings::for_node(node, seed())
     };
     let file = config.role.data_dir.as_ref().filter(|_| !config.role.dev).map(|dir| dir.join(FILE));
@@ -97,6 +100,23 @@ pub async fn register(config: &RuntimeConfig, local: &Local) -> Result<(), Defin
     };
     let done = local.declare(declared).await;
     done.map_err(|error| DefinitionError(error.to_string()))
+}
+
+/// Takes over what else of a reload concerns the agent's own services and checks.
+///
+/// # Errors
+/// If the agent is stopping.
+pub async fn renew(
+    config: &RuntimeConfig,
+    identity: &Identity,
+    local: &Local,
+) -> Result<(), EdgeError> {
+    local
+        .renew(Renewed {
+            node_meta: about::own_registration(config, identity).node.meta,
+            discard_check_output: config.checks.discard_output,
+        })
+        .await
 }
 
 fn read<T: DeserializeOwned + Default>(what: &str, json: &Json) -> Result<T, DefinitionError> {

@@ -61,6 +61,8 @@ impl Reloader {
         let watchings = watches::of(config).map_err(|error| error.to_string())?;
         let tls = self.doors.prepare(config).map_err(|error| error.to_string())?;
         own::register(config, &self.local).await.map_err(|error| error.to_string())?;
+        let renewed = own::renew(config, &self.identity, &self.local).await;
+        renewed.map_err(|error| error.to_string())?;
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
         }

@@ -44,7 +44,10 @@ pub struct ConnectProxy {
     pub access_logs: AccessLogs,
 }
 
-/// `Proxy` of a service, as the agent prints it: without an empty `Mode`.
+/// `Proxy` of a service, as the agent prints it: without an empty `Mode`, its upstreams without
+/// an empty `Datacenter`, its paths with every `ParsedFromCheck`.
+///
+/// Source: transcripts/agent/registration.txt.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub struct AgentProxy {
@@ -67,9 +70,9 @@ pub struct AgentProxy {
     #[serde(skip_serializing_if = "is_default")]
     pub config: Option<Map<String, Value>>,
     #[serde(skip_serializing_if = "is_default")]
-    pub upstreams: Option<Vec<Upstream>>,
+    pub upstreams: Option<Vec<AgentUpstream>>,
     pub mesh_gateway: MeshGateway,
-    pub expose: Expose,
+    pub expose: AgentExpose,
     #[serde(skip_serializing_if = "is_default")]
     pub access_logs: AccessLogs,
 }
@@ -86,9 +89,9 @@ impl From<ConnectProxy> for AgentProxy {
             mode: proxy.mode,
             transparent_proxy: proxy.transparent_proxy,
             config: proxy.config,
-            upstreams: proxy.upstreams,
+            upstreams: proxy.upstreams.map(|own| own.into_iter().map(Into::into).collect()),
             mesh_gateway: proxy.mesh_gateway,
-            expose: proxy.expose,
+            expose: proxy.expose.into(),
             access_logs: proxy.access_logs,
         }
     }
@@ -107,7 +110,6 @@ pub struct Upstream {
     pub destination_peer: String,
     #[serde(alias = "destination_name")]
     pub destination_name: String,
-    #[serde(skip_serializing_if = "is_default")]
     pub datacenter: String,
     #[serde(skip_serializing_if = "is_default", alias = "local_bind_address")]
     pub local_bind_address: String,
@@ -150,7 +152,7 @@ pub struct ExposePath {
     pub local_path_port: i64,
     #[serde(skip_serializing_if = "is_default")]
     pub protocol: String,
-    #[serde(alias = "parsed_from_check")]
+    #[serde(skip_serializing_if = "is_default", alias = "parsed_from_check")]
     pub parsed_from_check: bool,
 }
 
@@ -178,6 +180,97 @@ pub struct AccessLogs {
     pub json_format: String,
     #[serde(skip_serializing_if = "is_default", alias = "text_format")]
     pub text_format: String,
+}
+
+/// [`Upstream`], as the agent prints it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct AgentUpstream {
+    #[serde(skip_serializing_if = "is_default")]
+    pub destination_type: String,
+    #[serde(skip_serializing_if = "is_default")]
+    pub destination_partition: String,
+    #[serde(skip_serializing_if = "is_default")]
+    pub destination_namespace: String,
+    #[serde(skip_serializing_if = "is_default")]
+    pub destination_peer: String,
+    pub destination_name: String,
+    #[serde(skip_serializing_if = "is_default")]
+    pub datacenter: String,
+    #[serde(skip_serializing_if = "is_default")]
+    pub local_bind_address: String,
+    #[serde(skip_serializing_if = "is_default")]
+    pub local_bind_port: i64,
+    #[serde(skip_serializing_if = "is_default")]
+    pub local_bind_socket_path: String,
+    #[serde(skip_serializing_if = "is_default")]
+    pub local_bind_socket_mode: String,
+    #[serde(skip_serializing_if = "is_default")]
+    pub config: Option<Map<String, Value>>,
+    pub mesh_gateway: MeshGateway,
+}
+
+impl From<Upstream> for AgentUpstream {
+    fn from(upstream: Upstream) -> Self {
+        AgentUpstream {
+            destination_type: upstream.destination_type,
+            destination_partition: upstream.destination_partition,
+            destination_namespace: upstream.destination_namespace,
+            destination_peer: upstream.destination_peer,
+            destination_name: upstream.destination_name,
+            datacenter: upstream.datacenter,
+            local_bind_address: upstream.local_bind_address,
+            local_bind_port: upstream.local_bind_port,
+            local_bind_socket_path: upstream.local_bind_socket_path,
+            local_bind_socket_mode: upstream.local_bind_socket_mode,
+            config: upstream.config,
+            mesh_gateway: upstream.mesh_gateway,
+        }
+    }
+}
+
+/// [`Expose`], as the agent prints it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct AgentExpose {
+    #[serde(skip_serializing_if = "is_default")]
+    pub checks: bool,
+    #[serde(skip_serializing_if = "is_default")]
+    pub paths: Option<Vec<AgentExposePath>>,
+}
+
+impl From<Expose> for AgentExpose {
+    fn from(expose: Expose) -> Self {
+        let paths = expose.paths.map(|own| own.into_iter().map(Into::into).collect());
+        AgentExpose { checks: expose.checks, paths }
+    }
+}
+
+/// [`ExposePath`], as the agent prints it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct AgentExposePath {
+    #[serde(skip_serializing_if = "is_default")]
+    pub listener_port: i64,
+    #[serde(skip_serializing_if = "is_default")]
+    pub path: String,
+    #[serde(skip_serializing_if = "is_default")]
+    pub local_path_port: i64,
+    #[serde(skip_serializing_if = "is_default")]
+    pub protocol: String,
+    pub parsed_from_check: bool,
+}
+
+impl From<ExposePath> for AgentExposePath {
+    fn from(path: ExposePath) -> Self {
+        AgentExposePath {
+            listener_port: path.listener_port,
+            path: path.path,
+            local_path_port: path.local_path_port,
+            protocol: path.protocol,
+            parsed_from_check: path.parsed_from_check,
+        }
+    }
 }
 
 /// `Connect` of a service.

@@ -2,6 +2,7 @@
 //! It does not decide when it runs.
 
 pub(crate) mod alias;
+pub(crate) mod expose;
 pub(crate) mod flap;
 pub(crate) mod follow;
 pub(crate) mod history;
@@ -20,6 +21,7 @@ use tribune_api::health::HealthCheck;
 use tribune_state::catalog::{CheckRow, CheckStatus};
 use tribune_state::ids::{CheckId, Index, ServiceId};
 
+use crate::check::expose::Listener;
 use crate::check::flap::Flap;
 use crate::check::history::History;
 use crate::check::plan::{Plan, Run};
@@ -49,6 +51,8 @@ pub(crate) struct Check {
     pub is_last_chance: bool,
     /// True if a configuration file declares it, so that it is not kept on disk.
     pub is_declared: bool,
+    /// The listener of a proxy that it goes through, if one exposes it.
+    pub listener: Option<Listener>,
     /// As readers see it.
     pub shown: Arc<HealthCheck>,
 }
@@ -104,6 +108,7 @@ impl Check {
             kind: self.plan.kind.to_owned(),
             interval: self.plan.interval.clone(),
             timeout: self.plan.timeout.clone(),
+            exposed_port: self.listener.as_ref().map_or(0, |own| i64::from(own.port)),
             ..HealthCheck::default()
         };
         let differs = *self.shown != shown;
@@ -145,7 +150,6 @@ impl Check {
         wish.modify_index = told.modify_index;
         wish.service_name = told.service_name.clone();
         wish.service_tags.clone_from(&told.service_tags);
-        wish.exposed_port = told.exposed_port;
         if output_waits {
             wish.output.clone_from(&told.output);
         }

@@ -95,6 +95,11 @@ pub enum Note {
         /// Why not.
         why: String,
     },
+    /// Every port of exposed checks is taken: this one does not go through its proxy.
+    NotExposed {
+        /// The check.
+        check: CheckId,
+    },
     /// A service was removed, since this check stayed critical for as long as it said.
     ServiceRemoved {
         /// The service.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tribune_api::agent::{CheckRegistration, ServiceDefinition};
+use tribune_state::TextMap;
 use tribune_state::catalog::{CheckRow, CheckStatus, NodeRow, ServiceRow};
 use tribune_state::ids::{CheckId, Index, ServiceId};
 
@@ -127,6 +128,17 @@ pub enum Ask {
     },
     /// Compare with the catalog now.
     SyncNow,
+    /// Take over settings that may change while the agent runs.
+    Renew(Renewed),
+}
+
+/// The settings that may change while the agent runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renewed {
+    /// All the metadata of the node's own row.
+    pub node_meta: Option<TextMap>,
+    /// True to keep no output of checks from now on.
+    pub discard_check_output: bool,
 }
 
 /// Everything that the configuration's files declare.

@@ -46,6 +46,8 @@ pub(crate) struct Journal {
     is_kept: bool,
     lines: Vec<u8>,
     states: BTreeSet<CheckId>,
+    /// States that were read from the disk, until their checks are registered.
+    pub remembered: BTreeMap<CheckId, KeptState>,
     /// Counts what was put; what has been saved lags behind.
     pub put: u64,
     pub saved: u64,
@@ -96,6 +98,7 @@ impl Journal {
             is_kept,
             lines: Vec::new(),
             states: BTreeSet::new(),
+            remembered: BTreeMap::new(),
             put: 0,
             saved: 0,
             under_way: None,

@@ -38,12 +38,12 @@ pub use effect::{Change, Effect, Follow, Note, Save};
 pub use error::EdgeError;
 pub use facts::{CheckFacts, ProbeTotals};
 pub use input::{
-    Ask, CatalogSnapshot, Declared, Followed, FollowedNode, Input, ProbeResult, RequestId,
+    Ask, CatalogSnapshot, Declared, Followed, FollowedNode, Input, ProbeResult, Renewed, RequestId,
     SeenIndexes, Taken, Ticket, TtlUpdate,
 };
 pub use journal::RestoreError;
-pub use service::content_hash;
-pub use settings::Settings;
+pub use service::content_hash::content_hash;
+pub use settings::{ProxyPorts, Settings};
 
 /// The wire types in inputs and effects, for those who may not name the api crate.
 pub mod wire {
@@ -54,7 +54,7 @@ pub mod wire {
 }
 
 use alarms::Alarm;
-use check::{alias, follow, run};
+use check::{alias, expose, follow, run};
 use state::State;
 
 /// One agent's brain.
@@ -81,7 +81,7 @@ impl Edge {
     pub fn new(settings: Settings, file: &[u8]) -> Result<Edge, RestoreError> {
         let kept = journal::read(file)?;
         let mut state = State::new(settings);
-        state.remembered = kept.states;
+        state.journal.remembered = kept.states;
         for service in kept.services.into_values() {
             register::restored_service(&mut state, service);
         }
@@ -157,6 +157,7 @@ impl Edge {
         while let Some((at, alarm)) = self.state.alarms.pop_due(self.state.now) {
             self.on_alarm(at, alarm);
         }
+        expose::settle(&mut self.state);
         run::start_waiting(&mut self.state);
         run::stay_awake(&mut self.state);
         alias::follow(&mut self.state);
@@ -183,6 +184,11 @@ impl Edge {
             }
             Ask::SyncNow => {
                 sync::compare_soon(state);
+                Ok(())
+            }
+            Ask::Renew(renewed) => {
+                state.settings.discard_check_output = renewed.discard_check_output;
+                sync::renew_node(state, renewed.node_meta);
                 Ok(())
             }
         };

@@ -197,7 +197,7 @@ fn refresh(state: &mut State, id: &CheckId, target: Option<&str>) {
 }
 
 /// A check looks at another place from now on: what a probe under way finds says nothing of it.
-fn begin_elsewhere(state: &mut State, id: &CheckId) {
+pub(crate) fn begin_elsewhere(state: &mut State, id: &CheckId) {
     state.generations += 1;
     if let Some(check) = state.checks.get_mut(id) {
         check.generation = state.generations;
@@ -230,7 +230,7 @@ pub(crate) fn put_check(state: &mut State, ready: ReadyCheck, origin: Origin) {
         }
         Origin::File | Origin::Disk => {}
     }
-    let remembered = state.remembered.remove(&id);
+    let remembered = state.journal.remembered.remove(&id);
     let old = state.checks.get(&id);
     let is_same = old
         .is_some_and(|old| old.plan == plan && old.kept.service == kept.service && !old.is_eager());
@@ -262,6 +262,7 @@ pub(crate) fn put_check(state: &mut State, ready: ReadyCheck, origin: Origin) {
             flap: Flap::default(),
             is_last_chance: false,
             is_declared: origin == Origin::File,
+            listener: None,
             shown: Arc::new(HealthCheck::default()),
         };
         state.insert_check(check);

@@ -2,6 +2,7 @@
 //! It neither validates nor syncs.
 //! Source: consul-surface D.2; transcripts agent/service.txt, agent/registration.txt.
 
+pub(crate) mod content_hash;
 pub(crate) mod sidecar;
 pub(crate) mod validate;
 
@@ -116,18 +117,6 @@ impl Service {
 /// Tags of addresses that servers add, such as virtual ones. Source: consul-surface D.1.
 const MADE_BY_SERVERS: &str = "consul-";
 
-/// A hash of what a reader of the service sees, as 16 hexadecimal digits. Its locality does not
-/// count. Source: transcripts/agent/registration.txt.
-pub fn content_hash(service: &AgentService) -> String {
-    let hashed = AgentService { content_hash: String::new(), locality: None, ..service.clone() };
-    // FNV-1a: it tells one version from the next, and nobody gains from a collision.
-    let hash =
-        to_json(&hashed, Layout::Compact).iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-    format!("{hash:016x}")
-}
-
 fn port(definition: &ServiceDefinition) -> i64 {
     let named = definition.ports.as_deref().unwrap_or_default();
     named.iter().find(|port| port.default).map_or(definition.port, |port| port.port)
@@ -193,7 +182,7 @@ fn row(definition: &ServiceDefinition, shown: &AgentService, settings: &Settings
             .tagged_addresses
             .clone()
             .map(|all| all.into_iter().map(address).collect()),
-        meta: Some(shown.meta.clone().into()),
+        meta: definition.meta.clone().map(Into::into),
         port: shown.port,
         ports: shown.ports.clone().map(|all| all.into_iter().map(named).collect()),
         socket_path: shown.socket_path.clone(),

@@ -1,4 +1,5 @@
-//! What the agent's brain is told once, at its start: whose node it speaks for and its limits.
+//! What the agent's brain is told at its start: whose node it speaks for and its limits. Some of
+//! it may be renewed later.
 //! It reads no configuration; the front door fills it in.
 
 use std::ops::RangeInclusive;
@@ -32,8 +33,8 @@ pub struct Settings {
     pub discard_check_output: bool,
     /// The time between two comparisons with the catalog.
     pub sync_interval: Duration,
-    /// The ports that sidecars are given.
-    pub sidecar_ports: RangeInclusive<u16>,
+    /// The ports that proxies are given.
+    pub proxy_ports: ProxyPorts,
     /// True if registrations are to be kept on disk.
     pub persist: bool,
     /// The wall clock when `now` was zero, in milliseconds of the Unix epoch.
@@ -43,6 +44,15 @@ pub struct Settings {
     /// A deliberate bug on the production path, for the simulator to find.
     #[cfg(feature = "planted-bugs")]
     pub bug: Option<Bug>,
+}
+
+/// The ports that proxies are given.
+#[derive(Clone, Debug)]
+pub struct ProxyPorts {
+    /// To sidecars.
+    pub sidecar: RangeInclusive<u16>,
+    /// To listeners through which they expose checks.
+    pub expose: RangeInclusive<u16>,
 }
 
 /// Deliberate bugs, switched on at run time in test builds only.
@@ -69,6 +79,8 @@ pub const CHECK_UPDATE_INTERVAL: Duration = Duration::from_secs(5 * 60);
 pub const SYNC_INTERVAL: Duration = Duration::from_secs(60);
 /// Source: consul-surface D.2.
 pub const SIDECAR_PORTS: RangeInclusive<u16> = 21_000..=21_255;
+/// Source: Consul 1.22 documentation, `expose_min_port` and `expose_max_port`.
+pub const EXPOSE_PORTS: RangeInclusive<u16> = 21_500..=21_755;
 
 impl Settings {
     /// The defaults of a server in development mode, for this node.
@@ -84,7 +96,7 @@ impl Settings {
             check_update_interval: CHECK_UPDATE_INTERVAL,
             discard_check_output: false,
             sync_interval: SYNC_INTERVAL,
-            sidecar_ports: SIDECAR_PORTS,
+            proxy_ports: ProxyPorts { sidecar: SIDECAR_PORTS, expose: EXPOSE_PORTS },
             persist: false,
             wall_ms_at_zero: 0,
             seed,

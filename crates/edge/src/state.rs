@@ -11,10 +11,11 @@ use tribune_state::ids::{CheckId, ServiceId};
 
 use crate::alarms::{Alarm, Alarms};
 use crate::check::Check;
+use crate::check::expose::Exposes;
 use crate::check::lanes::Lanes;
 use crate::check::plan::Run;
 use crate::effect::{Change, Effect};
-use crate::journal::{Journal, KeptState};
+use crate::journal::Journal;
 use crate::service::Service;
 use crate::settings::Settings;
 use crate::sync::{Item, Sync};
@@ -30,12 +31,11 @@ pub(crate) struct State {
     /// Checks by service; those of the node stand under the empty id.
     pub checks_of: BTreeMap<ServiceId, BTreeSet<CheckId>>,
     pub aliases: Aliases,
+    pub exposes: Exposes,
     pub alarms: Alarms,
     pub lanes: Lanes,
     pub sync: Sync,
     pub journal: Journal,
-    /// States that were read from the disk, until their checks are registered.
-    pub remembered: BTreeMap<CheckId, KeptState>,
     pub generations: u64,
     pub changes: Vec<Change>,
     pub effects: Vec<Effect>,
@@ -67,11 +67,11 @@ impl State {
             checks: BTreeMap::new(),
             checks_of: BTreeMap::new(),
             aliases: Aliases::default(),
+            exposes: Exposes::default(),
             alarms: Alarms::default(),
             lanes,
             sync: Sync::default(),
             journal,
-            remembered: BTreeMap::new(),
             generations: 0,
             changes: Vec::new(),
             effects: Vec::new(),
@@ -86,6 +86,7 @@ impl State {
     /// Tells readers of a service, and the catalog's queue.
     pub fn service_changed(&mut self, id: &ServiceId) {
         let shown = self.services.get(id).map(|service| service.shown.clone());
+        self.exposes.service_changed(id, self.services.get(id), &self.settings);
         self.changes.push(Change::Service(id.clone(), shown));
         self.sync.touch(Item::Service(id.clone()));
         self.aliases.due.insert(id.clone());
@@ -132,6 +133,7 @@ impl State {
         if let Run::Alias(target) = &check.plan.run {
             self.aliases.of.entry(target.clone()).or_default().insert(check.id.clone());
         }
+        self.exposes.check_moved(&check.kept.service);
         self.checks.insert(check.id.clone(), check);
     }
 
@@ -143,6 +145,7 @@ impl State {
         for alarm in ALARMS_OF_CHECK {
             self.alarms.clear(&alarm(id.clone()));
         }
+        self.exposes.check_moved(&service);
         self.aliases.due.insert(service);
         self.checks.remove(id)
     }

@@ -7,11 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use tribune_state::Command;
 use tribune_state::catalog::{CatalogCommand, Deregister, NodeRow, Register};
 use tribune_state::ids::{CheckId, ServiceId};
+use tribune_state::{Command, TextMap};
 
 use crate::alarms::Alarm;
+use crate::check::plan::Run;
 use crate::effect::{Effect, Note};
 use crate::input::{CatalogSnapshot, Taken, Ticket};
 #[cfg(feature = "planted-bugs")]
@@ -136,11 +137,19 @@ impl Sync {
         self.queue.len() + self.under_way.as_ref().map_or(0, |own| own.items.len())
     }
 
-    fn take(&mut self, bytes_of: impl Fn(&Item) -> usize) -> Vec<(Place, Item)> {
+    fn take(
+        &mut self,
+        bytes_of: impl Fn(&Item) -> usize,
+        comes_later: impl Fn(&Item, &[(Place, Item)]) -> bool,
+    ) -> Vec<(Place, Item)> {
         let mut items = Vec::new();
         let mut bytes = 0;
         while items.len() < self.items_max && bytes < ENTRY_BYTES_MAX {
-            let Some((place, item)) = self.queue.pop_first() else { break };
+            let Some(first) = self.queue.first_entry() else { break };
+            if comes_later(first.get(), &items) {
+                break;
+            }
+            let (place, item) = first.remove_entry();
             bytes += bytes_of(&item);
             self.places.remove(&item);
             items.push((place, item));
@@ -164,6 +173,19 @@ fn bytes_of(state: &State, item: &Item) -> usize {
         }
     };
     ROW_BYTES + texts
+}
+
+/// True for a check that follows others when some stand before it in this entry: as with Consul
+/// it is told of in an entry of its own, after what it follows. One that comes with its service
+/// stays with it, so that no reader sees that service without its check.
+/// Source: transcripts/agent/alias.txt.
+fn follows_after(state: &State, item: &Item, before: &[(Place, Item)]) -> bool {
+    let Item::Check(id) = item else { return false };
+    let Some(check) = state.checks.get(id) else { return false };
+    let service = Item::Service(check.kept.service.clone());
+    matches!(check.plan.run, Run::Alias(_))
+        && before.iter().any(|(_, own)| matches!(own, Item::Check(_)))
+        && before.iter().all(|(_, own)| *own != service)
 }
 
 /// Begins the comparison, unless a write is under way; then it follows that.
@@ -193,7 +215,8 @@ pub(crate) fn flush(state: &mut State) {
         return;
     }
     let mut sync = std::mem::take(sync);
-    let items = sync.take(|item| bytes_of(state, item));
+    let comes_later = |item: &Item, before: &[(Place, Item)]| follows_after(state, item, before);
+    let items = sync.take(|item| bytes_of(state, item), comes_later);
     sync.tickets += 1;
     let ticket = Ticket(sync.tickets);
     state.sync = sync;
@@ -201,6 +224,15 @@ pub(crate) fn flush(state: &mut State) {
     state.sync.under_way = Some(UnderWay { ticket, items });
     let command = Command::Catalog(CatalogCommand::Batch(commands));
     state.effects.push(Effect::Propose(ticket, Box::new(command)));
+}
+
+/// Gives the node other metadata, and has the catalog told.
+pub(crate) fn renew_node(state: &mut State, meta: Option<TextMap>) {
+    if state.settings.node.meta != meta {
+        state.settings.node.meta = meta;
+        state.sync.node_is_told = false;
+        state.sync.touch(Item::Node);
+    }
 }
 
 /// Somebody waits: try even after a failure.

@@ -21,8 +21,8 @@ use tribune_edge::wire::{
     AgentService, CheckRegistration, CheckUpdate, HealthCheck, ServiceDefinition,
 };
 use tribune_edge::{
-    Ask, Change, CheckFacts, Declared, Edge, EdgeError, ProbeRequest, ProbeTotals, RestoreError,
-    Settings, TtlUpdate,
+    Ask, Change, CheckFacts, Declared, Edge, EdgeError, ProbeRequest, ProbeTotals, Renewed,
+    RestoreError, Settings, TtlUpdate,
 };
 use tribune_state::catalog::CheckStatus;
 
@@ -146,6 +146,14 @@ impl Local {
     /// With the name of the definition and the reason.
     pub async fn declare(&self, declared: Declared) -> Result<(), EdgeError> {
         self.ask(Ask::Declare(declared)).await
+    }
+
+    /// Takes over settings that changed while the agent runs.
+    ///
+    /// # Errors
+    /// If the agent is stopping.
+    pub async fn renew(&self, renewed: Renewed) -> Result<(), EdgeError> {
+        self.ask(Ask::Renew(renewed)).await
     }
 
     /// Deregisters a service, its checks and its sidecar.

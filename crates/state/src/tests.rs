@@ -20,6 +20,7 @@ use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use crate::texts::TextMap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -319,6 +320,8 @@ proptest! {
                 if new_body != body {
                     prop_assert!(new_index > index, "{query:?} stood still after {command:?}");
                     prop_assert!(wakes(&events, query), "{query:?} missed {command:?}");
+                    let at = store.view().changed_at(query);
+                    prop_assert!(at.is_none_or(|at| at > index), "{query:?} sleeps on {command:?}");
                 }
             }
         }

@@ -67,6 +67,17 @@ impl View {
         }
     }
 
+    /// The index of the last change that a reader who waits is told of, where that is cheaper to
+    /// find than the answer; the answer's own may be past it, since it may move for others' sake.
+    pub fn changed_at(&self, query: &Query) -> Option<Index> {
+        match query {
+            Query::Catalog(query) if query.near.is_none() => {
+                Some(catalog::changed_at(&self.tables.catalog, query).max(Index(1)))
+            }
+            _ => None,
+        }
+    }
+
     /// The position of the last entry in it.
     pub fn at(&self) -> LogIndex {
         self.at

@@ -121,7 +121,13 @@ impl Finder<'_> {
                     Reply { additional: vec![record], ..empty(Code::NoError) }
                 }
             }
-            Lookup::Virtual => empty(Code::NoError),
+            Lookup::Virtual(service) => {
+                let found = self.catalog().virtual_address(service).map(IpAddr::V4);
+                let found = found.filter(|address| wants(request.kind, *address));
+                let record = |ip| ip_record(owner, ip, self.source.settings.node_ttl_s);
+                let answers = found.map(|ip| (record(ip), Vec::new())).into_iter().collect();
+                Reply { answers, ..empty(Code::NoError) }
+            }
             Lookup::Reverse(address) => match self.pointer(*address) {
                 Some(target) => {
                     let data = Data::Ptr(target);

@@ -17,7 +17,7 @@ pub enum Lookup {
     /// The address that is spelt in the name.
     Address(IpAddr),
     /// The virtual address of a service.
-    Virtual,
+    Virtual(ServiceName),
     /// Who has this address.
     Reverse(IpAddr),
     /// Nothing we know, though it is ours to say so.
@@ -103,7 +103,7 @@ fn of_kind(labels: &[&str]) -> Option<Lookup> {
         ("connect", [.., service]) => {
             Some(Lookup::Service { service: (*service).into(), tag: None, connect: true })
         }
-        ("virtual", [_, ..]) => Some(Lookup::Virtual),
+        ("virtual", [.., service]) => Some(Lookup::Virtual((*service).into())),
         ("node", [_, ..]) => Some(Lookup::Node(rest.join(".").into())),
         ("addr", [hex]) => address(hex).map(Lookup::Address),
         _ => None,

@@ -327,6 +327,13 @@ fn small_world() -> Store {
         ..ServiceRow::default()
     };
     put(&mut store, node("n.0", "127.0.0.3", &[]), Some(circle), Vec::new());
+    let mesh = ServiceRow {
+        id: "mesh".into(),
+        service: "mesh".into(),
+        connect_native: true,
+        ..ServiceRow::default()
+    };
+    put(&mut store, node("n.0", "127.0.0.3", &[]), Some(mesh), Vec::new());
     put(&mut store, node(&"long".repeat(60), "bad..name", &[]), None, Vec::new());
     store
 }
@@ -355,6 +362,24 @@ fn the_second_domain_is_answered_in_its_own_name() {
     let (bytes, transport) = request("none.node.alt. A");
     let message = Message::from_vec(&ask(&bytes, transport, 1).unwrap()).unwrap();
     assert_eq!(message.name_servers()[0].name().to_ascii(), "alt.");
+}
+
+/// Source: consul-surface, virtual names; transcripts/dns/service.txt for a service without one.
+#[test]
+fn a_service_in_the_mesh_has_a_virtual_address() {
+    for (line, expected) in [
+        ("mesh.virtual.consul. A", Some("240.0.0.1")),
+        ("mesh.virtual.dc1.consul. ANY", Some("240.0.0.1")),
+        ("MESH.virtual.consul. AAAA", None),
+        ("x.virtual.consul. A", None),
+    ] {
+        let (bytes, transport) = request(line);
+        let message = Message::from_vec(&ask(&bytes, transport, 1).unwrap()).unwrap();
+        let found = message.answers().first().map(show).unwrap_or_default();
+        assert_eq!(message.response_code(), ResponseCode::NoError, "{line}");
+        assert!(message.name_servers().is_empty(), "{line}");
+        assert!(expected.map_or(found.is_empty(), |own| found.contains(own)), "{line}: {found}");
+    }
 }
 
 #[test]
@@ -402,7 +427,7 @@ fn any_question() -> impl Strategy<Value = String> {
     let label = prop_oneof![
         8 => proptest::sample::select(vec![
             "x", "circle", "n", "0", "4", "_x", "_tcp", "service", "node", "addr", "connect", "dc",
-            "dc1", "7f000001", "consul", "peer", "virtual", "in-addr", "ip6", "arpa", "ns",
+            "dc1", "7f000001", "consul", "peer", "virtual", "mesh", "in-addr", "ip6", "arpa", "ns",
         ])
         .prop_map(str::to_owned),
         1 => "[a-z_-]{1,63}",

@@ -26,9 +26,9 @@ const AREA_WAN: &str = "wan";
 /// Where the servers of each datacenter stand among each other: this one alone, at the origin.
 pub async fn datacenters(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
     enabled(&api)?;
-    let name = format!("{}.{}", api.config.node_name, api.config.datacenter);
     let own = CoordinateRow {
-        node: NodeName::from(name),
+        // By its name alone, so that it is found among the nodes (`rtt -wan` adds the datacenter).
+        node: NodeName::from(api.config.node_name.as_str()),
         segment: String::new(),
         coordinate: Coordinate::default(),
     };
@@ -107,8 +107,7 @@ pub async fn update(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
 
 /// Source: transcripts/status/paths.txt.
 fn coordinate(asked: Option<wire::Coordinate>) -> Result<Coordinate, HttpError> {
-    // Consul closes the connection here: docs/compat.md.
-    let asked = asked.ok_or_else(|| HttpError::bad(messages::MISSING_COORDINATE))?;
+    let asked = asked.ok_or(HttpError::HangUp(messages::MISSING_COORDINATE))?;
     let vec: [f64; DIMENSIONS] =
         asked.vec.try_into().map_err(|_| HttpError::internal(messages::INCOMPATIBLE_COORDINATE))?;
     let wire::Coordinate { error, adjustment, height, .. } = asked;

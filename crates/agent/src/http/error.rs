@@ -23,6 +23,8 @@ pub enum HttpError {
     TooSlow,
     /// Too much of something is under way: the same request may do later.
     Busy(&'static str),
+    /// Consul closes the connection without an answer, and so do we; the log says why.
+    HangUp(&'static str),
     /// The connection broke: nobody reads this.
     Broken,
     /// Consul answers most mistakes that the servers find this way, and clients rely on it.
@@ -69,7 +71,9 @@ impl HttpError {
 
     fn status(&self) -> StatusCode {
         match self {
-            HttpError::BadRequest(_) | HttpError::Broken => StatusCode::BAD_REQUEST,
+            HttpError::BadRequest(_) | HttpError::HangUp(_) | HttpError::Broken => {
+                StatusCode::BAD_REQUEST
+            }
             HttpError::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             HttpError::Forbidden(_) => StatusCode::FORBIDDEN,
             HttpError::NotFound(_) => StatusCode::NOT_FOUND,
@@ -91,7 +95,7 @@ impl HttpError {
             | HttpError::NotFound(text)
             | HttpError::TooLarge(text)
             | HttpError::Internal(text) => text.clone(),
-            HttpError::Busy(text) => (*text).to_owned(),
+            HttpError::Busy(text) | HttpError::HangUp(text) => (*text).to_owned(),
             HttpError::TooSlow => "request body arrived too slowly".to_owned(),
             HttpError::Broken => "request body broke off".to_owned(),
             HttpError::NotYet(feature) => format!("{feature}: not implemented yet"),
@@ -136,6 +140,7 @@ impl From<HttpError> for Reply {
         let reply = Reply::text(error.status(), error.text());
         match error {
             HttpError::WithMeta(meta, _) => meta.put(reply),
+            HttpError::HangUp(_) => Reply { hangs_up: true, ..reply },
             HttpError::Busy(_)
             | HttpError::Cluster(ClusterError::Overloaded | ClusterError::TooManyWait) => {
                 reply.with(RETRY_AFTER, HeaderValue::from_static("1"))

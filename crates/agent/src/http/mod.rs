@@ -54,6 +54,7 @@ use self::meta::Meta;
 use self::operation::Operation;
 use self::options::Options;
 use self::routes::{ROUTES, Route};
+use self::wire::HangUp;
 use self::wire::body::{BODIES_BYTES_MAX, IncomingBody, RequestBody};
 use self::wire::mux::{Matched, Mux};
 use self::wire::params::{Params, decode_percent};
@@ -320,7 +321,7 @@ impl wire::Service for Api {
         self: Arc<Self>,
         client: IpAddr,
         request: Request<Incoming>,
-    ) -> Response<ReplyBody> {
+    ) -> Result<Response<ReplyBody>, HangUp> {
         let (head, body) = request.into_parts();
         let query = head.uri.query().unwrap_or_default();
         let body = RequestBody::Incoming(IncomingBody {
@@ -339,8 +340,13 @@ impl wire::Service for Api {
             client,
         };
         let reply = self.clone().answer(head.uri.path(), call).await;
+        if reply.hangs_up {
+            let reason = String::from_utf8_lossy(&reply.body);
+            tracing::warn!(%client, %reason, "closed a connection without an answer");
+            return Err(HangUp);
+        }
         let reply = reply.within(&self.answers);
-        reply.unwrap_or_else(|| HttpError::Busy(ANSWERS_BUSY).into()).into_response()
+        Ok(reply.unwrap_or_else(|| HttpError::Busy(ANSWERS_BUSY).into()).into_response())
     }
 }
 

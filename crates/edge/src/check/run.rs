@@ -13,6 +13,7 @@ use tribune_state::ids::CheckId;
 
 use crate::alarms::Alarm;
 use crate::check::Stage;
+use crate::check::expose;
 use crate::check::history::{LastRun, Turn};
 use crate::check::lanes::{Lane, SLOW};
 use crate::check::plan::Run;
@@ -111,7 +112,7 @@ fn start(state: &mut State, id: &CheckId) {
     let request = ProbeRequest {
         check: id.clone(),
         generation: check.generation,
-        spec: probe.spec.clone(),
+        spec: expose::through(&probe.spec, check.listener.as_ref()),
         timeout: probe.timeout,
         output_bytes_max: check.plan.output_bytes_max,
     };

@@ -101,7 +101,7 @@ fn fill_in(
 /// The port it has already, else the first one that no service here has. A range from zero
 /// gives none.
 fn free_port(state: &State, id: &str, taken: &BTreeSet<i64>) -> Result<i64, EdgeError> {
-    let range = state.settings.sidecar_ports.clone();
+    let range = state.settings.proxy_ports.sidecar.clone();
     let known = state.services.get(id).map(|own| own.shown.port);
     let is_free = |port: &i64| {
         !taken.contains(port) && state.services.values().all(|own| own.shown.port != *port)

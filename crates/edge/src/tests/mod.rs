@@ -24,8 +24,8 @@ use tribune_state::{Command, Entry, Stamp, Store, View};
 use crate::wire::{CheckRegistration, ServiceDefinition};
 use crate::{
     Ask, CatalogSnapshot, Change, CheckFacts, Declared, Edge, EdgeError, Effect, Follow, Followed,
-    FollowedNode, Input, Note, ProbeRequest, ProbeResult, RequestId, Save, SeenIndexes, Settings,
-    Taken, TtlUpdate,
+    FollowedNode, Input, Note, ProbeRequest, ProbeResult, Renewed, RequestId, Save, SeenIndexes,
+    Settings, Taken, TtlUpdate,
 };
 
 /// What the cluster does with a write.

@@ -40,6 +40,52 @@ fn no_more_probes_run_at_a_time_than_allowed_and_none_is_forgotten() {
     assert!(totals.late.all_but(10).unwrap() > secs(0.1));
 }
 
+/// Source: consul-surface C; Consul 1.22 documentation, `expose`.
+#[test]
+fn a_proxy_that_exposes_checks_is_where_they_go() {
+    let mut world = World::new();
+    world
+        .register(
+            r#"{"ID":"web1","Name":"web","Port":80,"Checks":[
+            {"CheckID":"h","HTTP":"http://127.0.0.1:80/up?x","Interval":"10s"},
+            {"CheckID":"g","GRPC":"127.0.0.1:80/svc","Interval":"10s"},
+            {"CheckID":"t","TCP":"127.0.0.1:80","Interval":"10s"}]}"#,
+        )
+        .unwrap();
+    let ports = |world: &World| {
+        let told = |id| world.told_check(id).map_or(-1, |row| row.exposed_port);
+        ["h", "g", "t", "late"].map(told)
+    };
+    let last = |world: &World, id: &str| {
+        let of = world.probes.iter().rev().find(|(_, own)| own.check.as_str() == id);
+        match of.unwrap().1.spec.as_ref() {
+            crate::ProbeSpec::Http(own) => own.url.clone(),
+            crate::ProbeSpec::Grpc(own) => format!("{} {}", own.address, own.service),
+            other => panic!("{other:?}"),
+        }
+    };
+    world.run_for(15.0);
+    assert_eq!(ports(&world), [0, 0, 0, -1]);
+    let proxy = r#"{"Name":"px","Kind":"connect-proxy","Port":9,"Address":"127.0.0.7","Proxy":
+        {"DestinationServiceName":"web","DestinationServiceID":"web1","Expose":{"Checks":true}}}"#;
+    world.register(proxy).unwrap();
+    world.run_for(15.0);
+    assert_eq!(ports(&world), [21_501, 21_500, 0, -1]);
+    assert_eq!(last(&world, "h"), "http://127.0.0.7:21501/up?x");
+    assert_eq!(last(&world, "g"), "127.0.0.7:21500 svc");
+    // One that comes later gets the next port, one that goes gives its own back.
+    let late =
+        r#"{"ID":"late","Name":"late","ServiceID":"web1","HTTP":"http://x","Interval":"10s"}"#;
+    world.register_check(late).unwrap();
+    world.ask(Ask::DeregisterCheck("g".into())).unwrap();
+    world.run_for(15.0);
+    assert_eq!(ports(&world), [21_501, -1, 0, 21_502]);
+    world.deregister("px").unwrap();
+    world.run_for(15.0);
+    assert_eq!(ports(&world), [0, -1, 0, 0]);
+    assert_eq!(last(&world, "h"), "http://127.0.0.1:80/up?x");
+}
+
 #[test]
 fn without_a_crowd_nothing_is_late_and_nothing_drifts() {
     let mut world = crowd(settings(7), 40, 0.5);

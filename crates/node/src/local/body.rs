@@ -227,6 +227,9 @@ fn say(note: Note) {
             info!(%check, points, "check changes too often: held at its worse state");
         }
         Note::LetGo { check } => info!(%check, "check has been quiet: no longer held"),
+        Note::NotExposed { check } => {
+            warn!(%check, "no port is left to expose this check at: it is tried at its own");
+        }
         Note::NotRestored { check, why } => {
             warn!(%check, why, "check of an earlier life is forgotten");
         }

@@ -158,7 +158,7 @@ impl Server {
         read: &Read,
         wait: Wait,
     ) -> Option<Arc<SharedAnswer>> {
-        if view.index_of(query).is_some_and(|index| index <= wait.index) {
+        if view.changed_at(query).is_some_and(|index| index <= wait.index) {
             return None;
         }
         let answer = self.parked.answers.answer(view, query, &read.visible);

@@ -9,17 +9,19 @@ mod query;
 mod read;
 mod rows;
 mod verdict;
+mod virtual_address;
 mod write;
 
 pub(crate) use marks::Marks;
 pub(crate) use node::{put_node, remove_node};
 pub use query::{Catalog, CatalogBody, CatalogQuery, Instance, STATE_ANY, ServiceRead, WhyRead};
-pub(crate) use read::{answer, index};
+pub(crate) use read::{answer, changed_at, index};
 pub use rows::{
     Address, CatalogTables, CheckRow, CheckStatus, KIND_PROXY, Locality, NamedPort, NodeRow,
     ServiceRow, Weights,
 };
 pub use verdict::{Bar, Door, Verdict, has_tag};
+pub use virtual_address::VIRTUAL_TAG;
 pub use write::{
     CatalogCommand, CheckRegister, Deregister, NodeRegister, Register, ServiceRegister,
 };

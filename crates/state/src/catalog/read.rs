@@ -17,6 +17,16 @@ pub(crate) fn answer(tables: &Tables, query: &CatalogQuery) -> (Index, CatalogBo
 
 /// The index that a read's answer has: as long as it stays, so does the answer.
 pub(crate) fn index(tables: &CatalogTables, query: &CatalogQuery) -> Index {
+    let changed = changed_at(tables, query);
+    match &query.what {
+        // As Consul's, it moves with every check. Source: transcripts/agent/alias.txt.
+        Catalog::ServiceChecks(_) => changed.max(tables.marks.checks),
+        _ => changed,
+    }
+}
+
+/// The index that a read waits on: no later than that of its answer.
+pub(crate) fn changed_at(tables: &CatalogTables, query: &CatalogQuery) -> Index {
     let marks = &tables.marks;
     let with_nodes = |index: Index| {
         if query.reads_nodes() { index.max(marks.nodes) } else { index }

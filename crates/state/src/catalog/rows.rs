@@ -2,11 +2,13 @@
 
 use super::marks::Marks;
 use super::query::Instance;
+use super::virtual_address::{self, VirtualAddresses};
 use crate::ids::{CheckId, Index, NodeName, ServiceId, ServiceName};
 use crate::table::{Set, Table};
 use crate::texts::{Tags, TextMap, share, share_map, share_some};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 /// The kind of a sidecar proxy.
@@ -227,6 +229,8 @@ pub struct CatalogTables {
     pub(crate) checks_of: Set<(NodeName, ServiceId, CheckId)>,
     /// Mesh endpoints by the service they stand for.
     pub(crate) by_connect: Set<(ServiceName, NodeName, ServiceId)>,
+    /// The virtual addresses of the services that have mesh endpoints.
+    pub(crate) virtuals: VirtualAddresses,
     /// The index that each read waits on.
     pub(crate) marks: Marks,
 }
@@ -245,6 +249,11 @@ impl CatalogTables {
     /// One service instance.
     pub fn service(&self, node: &NodeName, id: &ServiceId) -> Option<&Arc<ServiceRow>> {
         self.services.get(&(node.folded(), id.clone()))
+    }
+
+    /// The virtual address of a service that has endpoints in the mesh.
+    pub fn virtual_address(&self, service: &ServiceName) -> Option<Ipv4Addr> {
+        self.virtuals.address(service)
     }
 
     /// One check.
@@ -269,6 +278,7 @@ impl CatalogTables {
         let node = row.node.folded();
         self.by_service.insert((row.service.folded(), node.clone(), row.id.clone()));
         if let Some(destination) = row.connect_destination() {
+            virtual_address::came(self, &row, &destination);
             self.by_connect.insert((destination, node.clone(), row.id.clone()));
         }
         self.services.insert((node, row.id.clone()), row.clone());
@@ -331,7 +341,8 @@ impl CatalogTables {
         let row = self.services.remove(&(node.clone(), id.clone()))?;
         self.by_service.remove(&(row.service.folded(), node.clone(), id.clone()));
         if let Some(destination) = row.connect_destination() {
-            self.by_connect.remove(&(destination, node, id.clone()));
+            self.by_connect.remove(&(destination.clone(), node, id.clone()));
+            virtual_address::went(self, &destination);
         }
         Some(row)
     }

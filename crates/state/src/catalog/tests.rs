@@ -343,6 +343,41 @@ fn an_instance_keeps_its_uuid_and_its_checks_follow_its_new_name() {
     assert_eq!(world.ask(checks), (2, "a/c=passing".to_owned()));
 }
 
+/// Source: transcripts/agent/registration.txt.
+#[test]
+fn mesh_endpoints_show_the_virtual_address_of_their_service() {
+    let mut world = World::default();
+    let proxy = |id: &str, of: &str, port| ServiceRow {
+        kind: KIND_PROXY.to_owned(),
+        proxy_destination: of.into(),
+        ..service(id, "proxy", port)
+    };
+    let shown = |world: &World, id: &str| {
+        let view = world.store.view();
+        let row = view.catalog().service(&"a".into(), &id.into()).unwrap().clone();
+        let own = row.tagged_addresses.as_ref().and_then(|all| all.get(VIRTUAL_TAG).cloned());
+        own.map(|own| format!("{}:{}", own.address, own.port)).unwrap_or_default()
+    };
+    for (id, of, port) in [("p1", "web", 1), ("p2", "Web", 2), ("p3", "db", 3)] {
+        world.done(register(node("a"), Some(proxy(id, of, port)), vec![]));
+    }
+    let own = ["p1", "p2", "p3"].map(|id| shown(&world, id));
+    assert_eq!(own, ["240.0.0.1:1", "240.0.0.1:2", "240.0.0.2:3"]);
+    // One endpoint is left, and changes: the address stays.
+    world.done(deregister("a", "p1", ""));
+    world.done(register(node("a"), Some(proxy("p2", "web", 7)), vec![]));
+    assert_eq!(shown(&world, "p2"), "240.0.0.1:7");
+    let address =
+        |world: &World, of: &str| world.store.view().catalog().virtual_address(&of.into());
+    assert_eq!(address(&world, "WEB"), Some(std::net::Ipv4Addr::new(240, 0, 0, 1)));
+    // The last one goes, and what comes next gets its address.
+    world.done(deregister("a", "p2", ""));
+    assert_eq!(address(&world, "web"), None);
+    world.done(register(node("a"), Some(proxy("p4", "cache", 4)), vec![]));
+    world.done(register(node("a"), Some(service("w", "plain", 80)), vec![]));
+    assert_eq!((shown(&world, "p4"), shown(&world, "w")), ("240.0.0.1:4".into(), String::new()));
+}
+
 #[test]
 fn mesh_endpoints_are_proxies_and_native_instances() {
     let mut world = World::default();

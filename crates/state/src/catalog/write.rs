@@ -3,6 +3,7 @@
 use super::marks::{mark_all_on, mark_checked, mark_instance};
 use super::node::{put_node, remove_node};
 use super::rows::{CheckRow, CheckStatus, NodeRow, ServiceRow};
+use super::virtual_address;
 use crate::feed::Event;
 use crate::ids::{CheckId, Index, NodeName, ServiceId, ServiceName};
 use crate::outcome::{Outcome, Refusal};
@@ -154,6 +155,7 @@ pub(crate) fn put_service(
     }
     let id = row.id.clone();
     row.node = node.clone();
+    virtual_address::put_on(catalog, &mut row);
     row.create_index = index;
     row.modify_index = index;
     let old = catalog.service(&node, &id).cloned();

@@ -89,6 +89,61 @@ fn a_reload_takes_up_a_good_file_and_keeps_the_old_one_for_a_bad() {
 }
 
 #[test]
+fn a_reload_takes_up_what_describes_the_node_and_how_health_is_shown() {
+    let folder = Folder::new("renew");
+    let service =
+        "service { name = \"web\" port = 1 check = { ttl = \"60s\" status = \"warning\" } }";
+    folder.write(&format!("{service}\nnode_meta {{ rack = \"a\" }}"));
+    let agent = folder.start();
+    eventually(&agent, "/v1/catalog/service/web", |body| body.contains("\"rack\":\"a\""));
+    let (_, why) = get(&agent, "/v1/agent/why/service/web");
+    assert!(why.contains("\"DnsOnlyPassing\":false"), "{why}");
+
+    folder.write(&format!(
+        "{service}\nnode_meta {{ rack = \"b\" }}\ndns_config {{ only_passing = true }}\n\
+         discard_check_output = true"
+    ));
+    assert_eq!(ask(&agent, "PUT", "/v1/agent/reload"), (200, String::new()));
+    let (_, found) = get(&agent, "/v1/catalog/nodes?node-meta=rack:b");
+    assert!(found.contains("\"rack\":\"b\""), "{found}");
+    let (_, own) = get(&agent, "/v1/agent/self");
+    assert!(own.contains("\"rack\":\"b\""), "{own}");
+    let (_, why) = get(&agent, "/v1/agent/why/service/web");
+    assert!(why.contains("\"DnsOnlyPassing\":true"), "{why}");
+    assert_eq!(ask(&agent, "PUT", "/v1/agent/check/warn/service:web?note=words").0, 200);
+    let (_, checks) = get(&agent, "/v1/agent/checks");
+    assert!(!checks.contains("words"), "{checks}");
+}
+
+#[test]
+fn the_command_line_filters_the_catalog() {
+    let folder = Folder::new("filter");
+    folder.write("service { name = \"web\" port = 1 tags = [\"v2\"] meta = { version = \"2\" } }");
+    let agent = folder.start();
+    eventually(&agent, "/v1/catalog/service/web", |body| body.contains("\"ServiceName\":\"web\""));
+    let run = |words: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tribune"));
+        command.args(words).env("CONSUL_HTTP_ADDR", agent.http.to_string());
+        let done = command.output().expect("the program runs");
+        String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr)
+    };
+    assert_eq!(run(&["catalog", "services", "-filter=ServiceMeta.version == 2"]), "web\n");
+    assert_eq!(run(&["catalog", "services", "-tags", "-filter=v2 in ServiceTags"]), "web  v2\n");
+    let nothing = "No services match the given query - try expanding your search.\n";
+    assert_eq!(run(&["catalog", "services", "-filter=ServiceMeta.version == 3"]), nothing);
+    let of_node = ["catalog", "services", "-node=", "-filter=Meta.version == 2"];
+    let node = get(&agent, "/v1/agent/self").1;
+    let node: serde_json::Value = serde_json::from_str(&node).expect("JSON");
+    let name = format!("-node={}", node["Config"]["NodeName"].as_str().expect("a name"));
+    let of_node = of_node.map(|word| if word == "-node=" { name.as_str() } else { word });
+    assert_eq!(run(&of_node), "web\n");
+    assert!(run(&["catalog", "services", "-filter=Nope==1"]).contains("Selector \"Nope\""));
+    let nodes = run(&["catalog", "nodes", "-service=web", "-filter=ServicePort == 1"]);
+    assert_eq!(nodes.lines().count(), 2, "{nodes}");
+    assert!(run(&["catalog", "nodes", "-filter=Meta.x == 1"]).starts_with("No nodes match"));
+}
+
+#[test]
 fn a_watch_is_told_of_each_change_and_goes_with_its_file() {
     let folder = Folder::new("watch");
     let told = folder.0.join("told");

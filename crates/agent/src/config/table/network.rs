@@ -5,7 +5,8 @@ use super::{Kind, Row, group};
 pub const ROWS: &[Row] = group! {
     "node_name" Text "" flag("node") used : "name of the node; the name of the host if empty";
     "node_id" Text "" flag("node-id") used : "id of the node, a UUID; made at first start if empty";
-    "node_meta" Map "" flag("node-meta") used : "names and values that describe the node";
+    "node_meta" Map "" flag("node-meta") used reload
+        : "names and values that describe the node";
     "datacenter" Text "dc1" flag("datacenter") used : "datacenter the node is in";
     "primary_datacenter" Text "" used : "datacenter that holds ACLs, intentions and the root CA";
     "domain" Text "consul." flag("domain") used : "DNS domain that is answered";
@@ -58,8 +59,8 @@ pub const ROWS: &[Row] = group! {
         : "port of gossip between datacenters, -1 for none";
     "ports.sidecar_min_port" Int "21000" used : "first port given to sidecars";
     "ports.sidecar_max_port" Int "21255" used : "last port given to sidecars";
-    "ports.expose_min_port" Int "21500" : "first port given to exposed checks";
-    "ports.expose_max_port" Int "21755" : "last port given to exposed checks";
+    "ports.expose_min_port" Int "21500" used : "first port given to exposed checks";
+    "ports.expose_max_port" Int "21755" used : "last port given to exposed checks";
     "ports.proxy_min_port" Int "20000" : "has no effect";
     "ports.proxy_max_port" Int "20255" : "has no effect";
 

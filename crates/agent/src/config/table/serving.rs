@@ -43,7 +43,7 @@ pub const ROWS: &[Row] = group! {
         : "how late a check's new output may be sent to the servers";
     "check_output_max_size" Int "4096" flag("check_output_max_size") used
         : "bytes of a check's output that are kept";
-    "discard_check_output" Bool "false" used : "keep no output of checks";
+    "discard_check_output" Bool "false" used reload : "keep no output of checks";
     "enable_script_checks" Bool "false" flag("enable-script-checks") used
         : "checks may run programs";
     "enable_local_script_checks" Bool "false" flag("enable-local-script-checks") used

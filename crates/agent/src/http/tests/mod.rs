@@ -2,6 +2,7 @@
 //! answers are the recordings' business.
 
 pub mod memory;
+mod reads;
 
 use std::time::Duration;
 

@@ -8,10 +8,12 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::position::{Framing, Position};
 use super::room::{Room, Share};
+use super::target::Target;
 
 /// How much is read at once: hyper's buffer grows with what it is given, up to a whole head's
 /// limit, and a fast sender of bodies would have it grow for nothing.
@@ -102,9 +104,11 @@ impl Progress {
         self.lock().written_bytes
     }
 
-    pub(super) fn came(&self, bytes: &[u8]) {
+    /// Bytes came; true if the first of them begins a head.
+    pub(super) fn came(&self, bytes: &[u8]) -> bool {
         let mut state = self.lock();
         let busy = state.busy;
+        let begins = state.position.begins_head(busy);
         state.position.came(bytes, busy);
         let long = state.position.head_bytes();
         if long > HEAD_BYTES_FREE && !busy {
@@ -112,6 +116,7 @@ impl Progress {
             let grown = share.get_or_insert_with(|| heads.share()).grow_to(long);
             state.no_room |= !grown;
         }
+        begins
     }
 
     pub(super) fn wrote(&self, polled: &Poll<io::Result<usize>>) {
@@ -145,20 +150,46 @@ impl Drop for Answering {
     }
 }
 
-/// A stream that tells its [`Progress`] of every byte.
+/// A stream that tells its [`Progress`] of every byte, and escapes targets.
 #[derive(Debug)]
 pub struct Watched<S> {
     stream: S,
     progress: Arc<Progress>,
+    target: Target,
+    /// What was read and found no room once it was escaped: at most three times
+    /// [`READ_BYTES_MAX`].
+    pending: Bytes,
 }
 
 impl<S> Watched<S> {
     pub fn new(stream: S, progress: Arc<Progress>) -> Self {
-        Watched { stream, progress }
+        Watched { stream, progress, target: Target::default(), pending: Bytes::new() }
     }
 
     pub fn into_inner(self) -> S {
         self.stream
+    }
+}
+
+impl<S> Watched<S> {
+    /// Tells of the bytes that came beyond `before`, and puts their escaped form in their place.
+    fn take(&mut self, buffer: &mut ReadBuf<'_>, before: usize) {
+        let came = buffer.filled().get(before..).unwrap_or_default();
+        if came.is_empty() {
+            return;
+        }
+        let begins = self.progress.came(came);
+        if let Some(escaped) = self.target.escape(begins, came) {
+            buffer.set_filled(before);
+            self.pending = escaped.into();
+            self.give(buffer);
+        }
+    }
+
+    /// Gives of what is pending as much as there is room for.
+    fn give(&mut self, buffer: &mut ReadBuf<'_>) {
+        let bytes = self.pending.len().min(buffer.remaining());
+        buffer.put_slice(&self.pending.split_to(bytes));
     }
 }
 
@@ -168,6 +199,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.pending.is_empty() {
+            self.give(buffer);
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         let polled = if buffer.remaining() <= READ_BYTES_MAX {
             Pin::new(&mut self.stream).poll_read(context, buffer)
@@ -178,9 +213,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
             buffer.advance(bytes);
             polled
         };
-        let came = buffer.filled().get(before..).unwrap_or_default();
-        if polled.is_ready() && !came.is_empty() {
-            self.progress.came(came);
+        if polled.is_ready() {
+            self.take(buffer, before);
         }
         polled
     }

@@ -13,5 +13,6 @@ mod position;
 pub mod reply;
 pub mod room;
 pub mod server;
+mod target;
 
-pub use server::{Server, ServerLimits, Service};
+pub use server::{HangUp, Server, ServerLimits, Service};

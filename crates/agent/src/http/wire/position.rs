@@ -52,9 +52,18 @@ enum Line {
 }
 
 impl Position {
+    /// True if the next byte begins a head, as far as that is known.
+    pub fn begins_head(&self, busy: bool) -> bool {
+        match self.place {
+            Place::Between => true,
+            Place::Unknown => !busy && self.ended_cleanly(),
+            Place::Head { .. } | Place::Whole { .. } | Place::Body { .. } => false,
+        }
+    }
+
     /// Bytes came. `busy` while a request is being answered: what comes then is not waited for.
     pub fn came(&mut self, bytes: &[u8], busy: bool) {
-        if matches!(self.place, Place::Unknown) && !busy && self.ended_cleanly() {
+        if self.begins_head(busy) {
             self.place = Place::Between;
         }
         let mut rest = bytes;

@@ -52,6 +52,8 @@ pub struct Reply {
     pub packed: Option<Packed>,
     /// The body in place of the other, for as long as its sender lives.
     pub stream: Option<mpsc::Receiver<Bytes>>,
+    /// True to send nothing and close the connection.
+    pub hangs_up: bool,
 }
 
 /// The answer a body was encoded from, and the number of its compressed form.
@@ -145,7 +147,7 @@ impl Reply {
         // Room for what most answers get, so that the map does not grow and hash anew.
         let mut headers = HeaderMap::with_capacity(HEADERS_USUAL);
         headers.insert(CONTENT_TYPE, content_type);
-        Reply { status, headers, body, packed: None, stream: None }
+        Reply { status, headers, body, ..Reply::default() }
     }
 
     /// Success whose body comes in parts, for as long as there are any. It is not compressed.

@@ -3,7 +3,6 @@
 //! Invariants: every task it starts is ended by its shutdown token within `DRAIN_TIME_MAX`; a
 //! connection that rests costs a task and a socket, no buffer.
 
-use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -69,6 +68,11 @@ impl Default for ServerLimits {
     }
 }
 
+/// A connection to close without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("closed without an answer")]
+pub struct HangUp;
+
 /// What answers requests.
 pub trait Service: Send + Sync + 'static {
     /// Connections of one client at a time, where that may change while the server runs; 0 is no
@@ -81,7 +85,7 @@ pub trait Service: Send + Sync + 'static {
         self: Arc<Self>,
         client: IpAddr,
         request: Request<Incoming>,
-    ) -> impl Future<Output = Response<ReplyBody>> + Send;
+    ) -> impl Future<Output = Result<Response<ReplyBody>, HangUp>> + Send;
 }
 
 /// What a connection runs over.
@@ -213,8 +217,8 @@ impl<S: Service> Connections<S> {
             let (service, progress) = (service.clone(), in_request.clone());
             async move {
                 let answering = progress.request_begins(framing(&request));
-                let response = service.serve(client, request).await;
-                Ok::<_, Infallible>(response.map(|body| body.keeping(answering)))
+                let response = service.serve(client, request).await?;
+                Ok::<_, HangUp>(response.map(|body| body.keeping(answering)))
             }
         });
         let header_bytes_max = self.limits.header_bytes_max.max(HEADER_BYTES_FLOOR);

@@ -33,5 +33,7 @@ fn no_words(flags: &Parsed) -> Result<(), Failure> {
 /// The options that all of these take.
 fn read<T>(read: Read<T>, flags: &Parsed) -> Read<T> {
     let read = if flags.bool("stale") { read.stale() } else { read };
+    let filter = flags.text_or("filter", "");
+    let read = if filter.is_empty() { read } else { read.filter(filter) };
     flags.map("node-meta").fold(read, |read, (key, value)| read.node_meta(key, value))
 }

@@ -49,13 +49,12 @@ fn run(console: &mut Console, flags: &Parsed) -> Result<(), Failure> {
 
 async fn find(client: &Client, flags: &Parsed) -> Result<Vec<Node>, Error> {
     let near = flags.text_or("near", "");
-    let filter = flags.text_or("filter", "");
     let service = flags.text_or("service", "");
     if service.is_empty() {
-        let asked = options(read(client.catalog().nodes(), flags), near, filter);
+        let asked = options(read(client.catalog().nodes(), flags), near);
         return asked.await;
     }
-    let found = options(read(client.catalog().service(service), flags), near, filter).await?;
+    let found = options(read(client.catalog().service(service), flags), near).await?;
     let mut seen = std::collections::BTreeSet::new();
     // A node may have the service more than once; the order is that of the answer.
     let once = found.into_iter().filter(|instance| seen.insert(instance.node.clone()));
@@ -72,9 +71,8 @@ async fn find(client: &Client, flags: &Parsed) -> Result<Vec<Node>, Error> {
         .collect())
 }
 
-fn options<T>(read: tribune_client::Read<T>, near: &str, filter: &str) -> tribune_client::Read<T> {
-    let read = if near.is_empty() { read } else { read.near(near) };
-    if filter.is_empty() { read } else { read.filter(filter) }
+fn options<T>(read: tribune_client::Read<T>, near: &str) -> tribune_client::Read<T> {
+    if near.is_empty() { read } else { read.near(near) }
 }
 
 fn rows(nodes: &[Node], detailed: bool) -> Vec<Vec<String>> {

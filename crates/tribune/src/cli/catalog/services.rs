@@ -17,8 +17,13 @@ Lists the services of the catalog, or those of one node.
 
     $ {program} catalog services -tags
     $ {program} catalog services -node=node1
+    $ {program} catalog services -filter='ServiceMeta.version == 2'
+
+A filter sees instances with their nodes (ServiceTags, NodeMeta, ...); with -node, instances
+alone (Tags, Meta, ...).
 ",
     flags: &[
+        Flag::text("filter", "Only services of instances for which this expression is true."),
         Flag::text("node", "Only services of this node, by name or id."),
         Flag::map("node-meta", "Only services of nodes with this metadata; may be given again."),
         Flag::bool("tags", "Show each service's tags."),

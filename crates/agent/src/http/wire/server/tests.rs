@@ -18,18 +18,22 @@ impl Service for Echo {
         self: Arc<Self>,
         _client: IpAddr,
         request: Request<Incoming>,
-    ) -> Response<ReplyBody> {
+    ) -> Result<Response<ReplyBody>, HangUp> {
         let path = request.uri().path();
+        if path == "/hang-up" {
+            return Err(HangUp);
+        }
         if let Some(bytes) = path.strip_prefix("/bytes/") {
-            return Response::new(Bytes::from(vec![b'x'; bytes.parse().unwrap()]).into());
+            return Ok(Response::new(Bytes::from(vec![b'x'; bytes.parse().unwrap()]).into()));
         }
         if path == "/stream" {
-            return stream_of(&["one ", "two ", "three"]);
+            return Ok(stream_of(&["one ", "two ", "three"]));
         }
         if path == "/park" {
             std::future::pending::<()>().await;
         }
-        Response::new(Bytes::from(path.to_owned()).into())
+        let whole = request.uri().path_and_query().map_or(path, |own| own.as_str());
+        Ok(Response::new(Bytes::from(whole.to_owned()).into()))
     }
 }
 
@@ -69,6 +73,37 @@ async fn a_connection_is_kept_for_further_requests() {
         let text = answer(&mut stream, &format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
         assert!(text.starts_with("HTTP/1.1 200") && text.ends_with(path), "{text}");
     }
+    shutdown.cancel();
+}
+
+#[tokio::test]
+async fn a_target_that_is_not_escaped_is_understood() {
+    let (address, shutdown) = started(ServerLimits::default()).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    for (target, seen) in
+        [("/a?f=b>\"1\"", "/a?f=b%3E%221%22"), ("/a?f=b", "/a?f=b"), ("/<", "/%3C")]
+    {
+        let text = answer(&mut stream, &format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
+        assert!(text.starts_with("HTTP/1.1 200") && text.ends_with(seen), "{text}");
+    }
+    // Escaped, it is longer than what is read at once.
+    let long = format!("/?{}", ">".repeat(20_000));
+    stream.write_all(format!("GET {long} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).await.unwrap();
+    let mut text = String::new();
+    while !text.ends_with(&"%3E".repeat(20_000)) {
+        let mut part = vec![0; 4096];
+        let bytes = stream.read(&mut part).await.unwrap();
+        assert!(bytes > 0, "{text}");
+        text.push_str(&String::from_utf8_lossy(&part[..bytes]));
+    }
+    shutdown.cancel();
+}
+
+#[tokio::test]
+async fn a_service_can_hang_up_without_an_answer() {
+    let (address, shutdown) = started(ServerLimits::default()).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    assert_eq!(answer(&mut stream, "GET /hang-up HTTP/1.1\r\nHost: x\r\n\r\n").await, "");
     shutdown.cancel();
 }
 
