@@ -16,6 +16,7 @@ pub mod internal;
 pub mod json;
 pub mod kv;
 pub mod messages;
+pub mod metadata;
 pub mod null;
 pub mod parse;
 pub mod proxy;

@@ -193,8 +193,8 @@ pub fn validation_failed(mistakes: &[String]) -> String {
 }
 
 /// Source: transcripts/agent/registration.txt.
-pub fn invalid_service_meta(key: &str, value: &str, why: &str) -> String {
-    format!("Invalid Service Meta: Couldn't load metadata pair ('{key}', '{value}'): {why}")
+pub fn invalid_service_meta(complaint: &str) -> String {
+    format!("Invalid Service Meta: {complaint}")
 }
 
 /// Source: transcripts/agent/registration.txt.
