@@ -21,6 +21,7 @@ pub mod null;
 pub mod parse;
 pub mod proxy;
 pub mod session;
+pub mod shape;
 pub mod time;
 pub mod txn;
 pub mod version;
