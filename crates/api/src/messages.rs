@@ -27,6 +27,9 @@ pub const NAMESPACES_ENTERPRISE: &str =
     "Invalid query parameter: \"ns\" - Namespaces are a Consul Enterprise feature";
 pub const PARTITIONS_ENTERPRISE: &str =
     "Invalid query parameter: \"partition\" - Partitions are a Consul Enterprise feature";
+/// Source: transcripts/peering/basic.txt.
+pub const PARTITIONS_OTHER_EDITION: &str = "Partitions are a Consul Enterprise feature";
+pub const NAMESPACES_OTHER_EDITION: &str = "Namespaces are a Consul Enterprise feature";
 pub const CACHED_AND_CONSISTENT: &str =
     "Cannot specify ?cached with ?consistent, conflicting semantics.";
 
