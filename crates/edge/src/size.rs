@@ -42,7 +42,8 @@ pub(crate) fn of_service(row: &ServiceRow) -> usize {
     let addresses = row.tagged_addresses.iter().flatten();
     let addresses = addresses.map(|(tag, own): (_, &Address)| tag.len() + own.address.len());
     let ports = row.ports.iter().flatten().map(|port: &NamedPort| port.name.len());
-    let meta = row.meta.iter().flatten().map(|(key, value)| key.len() + value.len());
+    let meta = row.meta.iter().flat_map(|own| own.iter());
+    let meta = meta.map(|(key, value)| key.len() + value.len());
     let locality = row.locality.iter().map(|own| own.region.len() + own.zone.len());
     let several = [
         addresses.sum(),

@@ -355,7 +355,8 @@ fn the_largest_service_reaches_the_catalog() {
     let checks = vec![format!(r#"{{"TTL":"1h","Notes":"{notes}"}}"#); 256].join(",");
     world.register(&format!(r#"{{"Name":"s","Tags":["{tag}"],"Checks":[{checks}]}}"#)).unwrap();
     world.run_for(200.0);
-    assert!(world.told_service("s").is_some_and(|row| row.tags == Some(vec![tag.clone()])));
+    let service = world.told_service("s").unwrap();
+    assert_eq!(service.tags.as_deref(), Some(std::slice::from_ref(&tag)));
     assert_eq!(world.checks.len(), 256);
     let told = world.told_check("service:s:256").unwrap();
     assert_eq!(told.notes, notes);
