@@ -184,6 +184,24 @@ pub struct CatalogRegistration {
     pub modify_index: u64,
 }
 
+/// All tags of one service: each of its checks carries a copy of them.
+pub const TAGS_BYTES_MAX: usize = 64 * 1024;
+/// Checks of one registration.
+pub const CHECKS_MAX: usize = 256;
+
+/// What is too much in a service's definition, if anything.
+pub fn definition_complaint(tags: Option<&[String]>, checks: usize) -> Option<String> {
+    let bytes: usize = tags.unwrap_or_default().iter().map(|tag| tag.len()).sum();
+    let count = tags.unwrap_or_default().len();
+    if bytes.saturating_add(count) > TAGS_BYTES_MAX {
+        return Some(format!(
+            "Invalid Tags: they have {bytes} bytes, at most {TAGS_BYTES_MAX} fit"
+        ));
+    }
+    (checks > CHECKS_MAX)
+        .then(|| format!("Invalid Checks: there are {checks}, at most {CHECKS_MAX} are taken"))
+}
+
 /// The body of `PUT /v1/catalog/deregister`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]

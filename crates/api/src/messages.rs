@@ -27,6 +27,9 @@ pub const NAMESPACES_ENTERPRISE: &str =
     "Invalid query parameter: \"ns\" - Namespaces are a Consul Enterprise feature";
 pub const PARTITIONS_ENTERPRISE: &str =
     "Invalid query parameter: \"partition\" - Partitions are a Consul Enterprise feature";
+/// Source: transcripts/peering/basic.txt.
+pub const PARTITIONS_OTHER_EDITION: &str = "Partitions are a Consul Enterprise feature";
+pub const NAMESPACES_OTHER_EDITION: &str = "Namespaces are a Consul Enterprise feature";
 pub const CACHED_AND_CONSISTENT: &str =
     "Cannot specify ?cached with ?consistent, conflicting semantics.";
 
@@ -193,8 +196,8 @@ pub fn validation_failed(mistakes: &[String]) -> String {
 }
 
 /// Source: transcripts/agent/registration.txt.
-pub fn invalid_service_meta(key: &str, value: &str, why: &str) -> String {
-    format!("Invalid Service Meta: Couldn't load metadata pair ('{key}', '{value}'): {why}")
+pub fn invalid_service_meta(complaint: &str) -> String {
+    format!("Invalid Service Meta: {complaint}")
 }
 
 /// Source: transcripts/agent/registration.txt.

@@ -25,6 +25,18 @@ pub enum ParseError {
     NumberRange(String),
 }
 
+/// Bytes of a client's own text that an error repeats; what is longer is cut.
+const SHOWN_BYTES_MAX: usize = 512;
+
+/// A client's text as errors repeat it.
+pub(crate) fn shown(text: &str) -> String {
+    if text.len() <= SHOWN_BYTES_MAX {
+        return text.to_owned();
+    }
+    let end = (0..=SHOWN_BYTES_MAX).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    format!("{}...", text.get(..end).unwrap_or_default())
+}
+
 /// The first JSON value in `text`; bytes after it are ignored, as Go's decoder ignores them.
 ///
 /// # Errors
@@ -229,7 +241,7 @@ impl Parser<'_> {
             self.digits("in exponent of numeric literal")?;
         }
         let text = String::from_utf8_lossy(&self.text[start..self.at]);
-        to_number(&text).map(Value::Number).ok_or_else(|| ParseError::NumberRange(text.into()))
+        to_number(&text).map(Value::Number).ok_or_else(|| ParseError::NumberRange(shown(&text)))
     }
 
     fn digits(&mut self, context: &str) -> Result<(), ParseError> {

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::duration::GoDuration;
-use crate::duration::json::as_nanos;
+use crate::duration::json::{Sent, as_nanos};
 
 /// A session; its lock delay prints as nanoseconds.
 ///
@@ -68,13 +68,12 @@ const LOCK_DELAY_SECONDS_BELOW: i64 = 1000;
 
 impl<'de> Deserialize<'de> for LockDelay {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = serde_json::Value::deserialize(deserializer)?;
-        let is_number = value.is_number();
-        let span: GoDuration = serde_json::from_value(value).map_err(serde::de::Error::custom)?;
-        if is_number && span.0 < LOCK_DELAY_SECONDS_BELOW {
-            return Ok(LockDelay(GoDuration(span.0.saturating_mul(GoDuration::SECOND.0))));
-        }
-        Ok(LockDelay(span))
+        Ok(LockDelay(match Sent::deserialize(deserializer)? {
+            Sent::Number(GoDuration(seconds)) if seconds < LOCK_DELAY_SECONDS_BELOW => {
+                GoDuration(seconds.saturating_mul(GoDuration::SECOND.0))
+            }
+            Sent::Number(span) | Sent::Text(span) => span,
+        }))
     }
 }
 

@@ -372,3 +372,34 @@ fn an_instance_is_called_at_its_own_address_or_at_its_nodes() {
     instance.service.address = "::1".into();
     assert_eq!(health::address(&instance), "[::1]:80");
 }
+
+proptest::proptest! {
+    // Each case is a server of its own.
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn any_answer_is_read_or_refused(
+        bytes: Vec<u8>,
+        text in r#"[\[\]{}:,"a-zKVN0-9.\\-]{0,60}"#,
+        status in proptest::sample::select(vec![200_u16, 400, 404, 409, 500, 503]),
+        is_text: bool,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let body = if is_text { text.into_bytes() } else { bytes };
+            let answers = (0..8).map(|_| told(status, 7, body.clone())).collect();
+            let fake = Fake::script(answers).await;
+            let client = fake.client();
+            let _ = client.kv().get("a").await;
+            let _ = client.kv().put("a", "1").await;
+            let _ = client.catalog().nodes().await;
+            let _ = client.coordinate().nodes().await;
+            let _ = client.agent().itself().await;
+            let refused = client.health().service("web").await.err();
+            if let Some(error) = refused {
+                proptest::prop_assert!(error.to_string().len() < 1024 + 8 * body.len());
+            }
+            Ok(())
+        })?;
+    }
+}

@@ -18,6 +18,7 @@ mod journal;
 mod register;
 mod service;
 pub mod settings;
+mod size;
 mod state;
 mod sync;
 

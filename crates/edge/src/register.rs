@@ -21,6 +21,7 @@ use crate::effect::{Effect, Note};
 use crate::error::EdgeError;
 use crate::journal::{KeptState, Line};
 use crate::service::{KeptService, Service, sidecar, validate};
+use crate::size;
 use crate::state::State;
 
 /// Where a definition comes from.
@@ -74,6 +75,7 @@ pub(crate) fn ready_service(
     for (kept, checks) in sidecar::expand(state, asked, ports_taken)? {
         let mut service = Service::new(kept, &state.settings);
         service.is_declared = origin == Origin::File;
+        size::refuse_service(&service.row, checks.len())?;
         let checks = ready_checks(state, &service, checks, origin)?;
         ready.push(ReadyService { service, checks });
     }
@@ -122,6 +124,7 @@ fn ready_checks(
         let initial = initial_status(&asked)?;
         let place = Place { target: target.as_deref(), within_service: true };
         let plan = plan_in(state, &asked, place, origin)?;
+        size::refuse_check(&asked.check_id, &asked.name, &asked.notes)?;
         Ok(ReadyCheck {
             id: asked.check_id.as_str().into(),
             kept: KeptCheck {
@@ -338,6 +341,7 @@ pub(crate) fn ready_check(
         let text = messages::check_service_unknown(service.as_str());
         return Err(EdgeError::NotFound(text));
     }
+    size::refuse_check(&definition.check_id, &definition.name, &definition.notes)?;
     let id = definition.check_id.as_str().into();
     let kept = KeptCheck { definition, service, within_service: false, maintenance: false };
     Ok(ReadyCheck { id, kept, plan, initial })
@@ -440,6 +444,7 @@ pub(crate) fn maintain(
         notes: if reason.is_empty() { default_reason.to_owned() } else { reason },
         ..CheckDefinition::default()
     };
+    size::refuse_check(&definition.check_id, &definition.name, &definition.notes)?;
     let plan = maintenance_plan(&definition);
     let kept = KeptCheck {
         definition,

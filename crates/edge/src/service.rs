@@ -60,7 +60,7 @@ impl Service {
             tagged_addresses: tagged_addresses(definition),
             weights: definition.weights.unwrap_or(Weights::ONE),
             enable_tag_override: definition.enable_tag_override,
-            proxy: proxy(definition).map(AgentProxy::from),
+            proxy: proxy(definition).filter(|_| has_proxy(&definition.kind)).map(AgentProxy::from),
             connect: connect(definition),
             datacenter: settings.node.datacenter.clone(),
             locality: definition.locality.clone(),
@@ -137,9 +137,10 @@ fn tagged_addresses(definition: &ServiceDefinition) -> Option<BTreeMap<String, S
     (!all.is_empty()).then_some(all)
 }
 
-/// A proxy's settings with what their absence means filled in.
+/// A proxy's settings with what their absence means filled in. A service of another kind has them
+/// if it was given them: the catalog keeps them, and the agent does not show them.
 fn proxy(definition: &ServiceDefinition) -> Option<ConnectProxy> {
-    if !has_proxy(&definition.kind) {
+    if definition.proxy.is_none() && !has_proxy(&definition.kind) {
         return None;
     }
     let mut proxy = definition.proxy.clone().unwrap_or_default();

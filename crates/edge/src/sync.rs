@@ -17,6 +17,7 @@ use crate::effect::{Effect, Note};
 use crate::input::{CatalogSnapshot, Taken, Ticket};
 #[cfg(feature = "planted-bugs")]
 use crate::settings::Bug;
+use crate::size;
 use crate::state::State;
 
 /// What the catalog can be told of.
@@ -64,8 +65,6 @@ struct UnderWay {
 pub(crate) const ITEMS_PER_ENTRY_MAX: usize = 256;
 /// Bytes of their rows, by a rough count: half of what an entry of the log may have.
 const ENTRY_BYTES_MAX: usize = 512 * 1024;
-/// What a row has beside its texts.
-const ROW_BYTES: usize = 512;
 /// The first wait after a failure; each further one doubles it.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 /// The longest. Source: consul-surface D.1.
@@ -160,19 +159,13 @@ impl Sync {
 
 /// About how many bytes an item takes in an entry.
 fn bytes_of(state: &State, item: &Item) -> usize {
-    let texts = match item {
-        Item::Node => 0,
-        Item::Service(id) => state.services.get(id).map_or(0, |service| {
-            let meta = service.shown.meta.iter().map(|(key, value)| key.len() + value.len());
-            let tags = service.shown.tags.iter().map(String::len);
-            let mesh = service.row.proxy.len() + service.row.connect.len();
-            meta.sum::<usize>() + tags.sum::<usize>() + mesh
-        }),
+    match item {
+        Item::Service(id) => state.services.get(id).map_or(0, |own| size::of_service(&own.row)),
         Item::Check(id) => {
-            state.checks.get(id).map_or(0, |check| check.output.len() + check.plan.notes.len())
+            state.checks.get(id).map_or(0, |own| size::of_check(&own.row(&state.settings)))
         }
-    };
-    ROW_BYTES + texts
+        Item::Node => 0,
+    }
 }
 
 /// True for a check that follows others when some stand before it in this entry: as with Consul

@@ -118,3 +118,20 @@ fn decode_voters(bytes: &[u8]) -> Option<Vec<u64>> {
     }
     rest.chunks_exact(8).map(|bytes| bytes.try_into().ok().map(u64::from_be_bytes)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn voters_are_read_as_they_are_written(voters: Vec<u64>, bytes: Vec<u8>) {
+            prop_assert_eq!(decode_voters(&encode_voters(&voters)), Some(voters));
+            if let Some(read) = decode_voters(&bytes) {
+                prop_assert_eq!(encode_voters(&read), bytes);
+            }
+        }
+    }
+}

@@ -321,6 +321,11 @@ const ENVOY_EXTENSION: &[Field] = fields! {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+    use tribune_api::agent::{CheckRegistration, ServiceDefinition};
+    use tribune_api::decode::{Unknown, from_value};
+    use tribune_api::shape::{self, Kind, Part, Way};
+
     use super::super::{hcl, json};
     use super::*;
 
@@ -366,5 +371,80 @@ mod tests {
         let tree = hcl::parse(r#"id = "x" script_args = ["a"]"#).unwrap();
         let check = check("check", &tree, &mut Complaints::default());
         assert_eq!(Json::Object(check).to_string(), r#"{"ID":"x","Args":["a"]}"#);
+    }
+
+    /// The fields of the API that a file has no key for since they are the servers' own, that it
+    /// has under their other name, and that it reads closer.
+    const NOT_AS_IN_FILES: [&str; 5] =
+        ["ParsedFromCheck", "PeerMeta", "ScriptArgs", "ID", "EnvoyExtensions"];
+
+    fn through_a_file<T>(parts: &[Part], read: impl Fn(&Value, &mut Complaints) -> Json)
+    where
+        T: serde::de::DeserializeOwned + Default + PartialEq + std::fmt::Debug,
+    {
+        for part in parts {
+            let Some(name) = part.way.iter().rev().find_map(field_name) else { continue };
+            if part.way.iter().filter_map(field_name).any(|own| NOT_AS_IN_FILES.contains(&own)) {
+                continue;
+            }
+            for choose in 0..RIGHT {
+                let mut sent = Json::Null;
+                shape::put(&mut sent, &part.way, right(part.kind, choose), 0);
+                let mut complaints = Complaints::default();
+                let json = read(&json::parse(&sent.to_string()).unwrap(), &mut complaints);
+                assert_eq!(complaints.texts(), Vec::<String>::new(), "{sent}");
+                let from_file = from_value::<T>(json.clone(), Unknown::Refuse);
+                let from_api = from_value::<T>(sent.clone(), Unknown::Refuse);
+                assert_eq!(from_file, from_api, "{sent} became {json}");
+            }
+            for wrong in [json!({"a": true}), json!([[1]]), json!(true), json!(1.5), json!("x")] {
+                let mut sent = Json::Null;
+                shape::put(&mut sent, &part.way, wrong, 0);
+                if from_value::<T>(sent.clone(), Unknown::Refuse).is_ok() {
+                    continue;
+                }
+                let mut complaints = Complaints::default();
+                let json = read(&json::parse(&sent.to_string()).unwrap(), &mut complaints);
+                let texts = complaints.texts();
+                // Texts that are no durations are looked at when all is known of the check.
+                let is_later = from_value::<T>(json, Unknown::Refuse).is_err();
+                let is_named = texts.iter().any(|text| text.contains(name));
+                assert!(is_named || (texts.is_empty() && is_later), "{sent}: {texts:?}");
+            }
+        }
+    }
+
+    fn field_name(step: &Way) -> Option<&'static str> {
+        match step {
+            Way::Field(name, _) => Some(*name),
+            _ => None,
+        }
+    }
+
+    const RIGHT: usize = 2;
+
+    fn right(kind: Kind, choose: usize) -> Json {
+        let pair = match kind {
+            Kind::Bool => [json!(true), json!(false)],
+            Kind::Whole(..) => [json!(7), json!(-7)],
+            Kind::Float => [json!(1.5), json!(-2.5)],
+            Kind::Text => [json!("é\u{0}\"\\"), json!("")],
+            Kind::List => [json!([]), json!([])],
+            Kind::Map | Kind::Object => [json!({}), json!({})],
+            Kind::Own => [json!("10s"), json!("1h30m")],
+        };
+        pair[choose % RIGHT].clone()
+    }
+
+    #[test]
+    fn every_field_of_the_api_can_stand_in_a_file_and_a_wrong_one_is_named() {
+        let parts = shape::parts::<ServiceDefinition>().unwrap();
+        through_a_file::<ServiceDefinition>(&parts, |value, complaints| {
+            Json::Object(service("service", value, complaints))
+        });
+        let parts = shape::parts::<CheckRegistration>().unwrap();
+        through_a_file::<CheckRegistration>(&parts, |value, complaints| {
+            Json::Object(check("check", value, complaints))
+        });
     }
 }

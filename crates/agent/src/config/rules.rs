@@ -5,40 +5,10 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
-use tribune_api::duration;
+use tribune_api::{duration, messages, metadata};
 use tribune_client::plan::Watching;
 
 use super::error::ConfigErrors;
-
-/// Meta of nodes and services: how much of it, and of which characters.
-///
-/// # Errors
-/// The complaint about the first pair that will not do.
-pub fn check_meta(meta: &BTreeMap<String, String>) -> Result<(), String> {
-    if meta.len() > META_PAIRS_MAX {
-        return Err(format!(
-            "Node metadata cannot contain more than {META_PAIRS_MAX} key/value pairs"
-        ));
-    }
-    for (key, value) in meta {
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        let complaint = if key.is_empty() {
-            "Key cannot be blank".to_owned()
-        } else if !key.chars().all(is_plain) {
-            "Key contains invalid characters".to_owned()
-        } else if key.len() > META_KEY_BYTES_MAX {
-            format!("Key is too long (limit: {META_KEY_BYTES_MAX} characters)")
-        } else if key.starts_with(META_RESERVED) {
-            format!("Key prefix '{META_RESERVED}' is reserved for internal use")
-        } else if value.len() > META_VALUE_BYTES_MAX {
-            format!("Value is too long (limit: {META_VALUE_BYTES_MAX} characters)")
-        } else {
-            continue;
-        };
-        return Err(format!("Couldn't load metadata pair ('{key}', '{value}'): {complaint}"));
-    }
-    Ok(())
-}
 
 /// What is wrong with a key of gossip, if anything.
 pub fn encrypt_complaint(text: &str) -> Option<String> {
@@ -73,7 +43,8 @@ pub fn check_definitions(services: &[Json], checks: &[Json], errors: &mut Config
             }
         }
         if let Some(complaint) = meta_complaint(service) {
-            errors.rule(format!("service {name:?}: Invalid Service Meta: {complaint}"));
+            let text = messages::invalid_service_meta(&complaint);
+            errors.rule(format!("service {name:?}: {text}"));
         }
     }
     for check in checks {
@@ -94,7 +65,7 @@ fn named(check: &Json, complaint: &str) -> String {
 fn meta_complaint(service: &Json) -> Option<String> {
     let meta = service.get("Meta").and_then(Json::as_object)?;
     let pair = |(key, value): (&String, &Json)| Some((key.clone(), value.as_str()?.to_owned()));
-    check_meta(&meta.iter().filter_map(pair).collect()).err()
+    metadata::complaint(&meta.iter().filter_map(pair).collect())
 }
 
 /// What is wrong with a check, if anything. With an interval but nothing to probe, a check of a
@@ -174,13 +145,6 @@ fn lower_keys(object: &Json) -> Map<String, Json> {
     let members = object.as_object().into_iter().flatten();
     members.map(|(key, value)| (key.to_lowercase(), value.clone())).collect()
 }
-
-/// Pairs of one meta map, and bytes of their keys and values.
-/// Source: transcripts/agent/registration.txt.
-const META_PAIRS_MAX: usize = 64;
-const META_KEY_BYTES_MAX: usize = 128;
-const META_VALUE_BYTES_MAX: usize = 512;
-const META_RESERVED: &str = "consul-";
 
 const ENTRY_KINDS: &[&str] = &[
     "api-gateway",

@@ -114,6 +114,13 @@ pub struct Complaints {
 }
 
 impl Complaints {
+    /// What has been complained about, in order, unknown keys first.
+    #[cfg(test)]
+    pub fn texts(&self) -> Vec<String> {
+        let unknown = self.unknown.iter().map(|own| own.key.clone());
+        unknown.chain(self.wrong.iter().map(|own| own.complaint.clone())).collect()
+    }
+
     /// `nearest` is asked only while complaints are taken: it looks at every key there is.
     pub fn unknown(&mut self, key: String, position: Position, nearest: impl FnOnce() -> String) {
         if self.unknown.len() < COMPLAINTS_MAX {

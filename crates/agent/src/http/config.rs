@@ -147,6 +147,8 @@ impl std::str::FromStr for Network {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -164,6 +166,18 @@ mod tests {
         }
         for wrong in ["10.0.0.0", "10.0.0.0/33", "x/8", ""] {
             assert!(wrong.parse::<Network>().is_err(), "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_network_or_named_in_the_error(text in "[0-9a-f.:/]{0,24}", ip: IpAddr) {
+            match text.parse::<Network>() {
+                Ok(network) => drop(network.contains(ip)),
+                Err(error) => prop_assert!(error.ends_with(&text)),
+            }
+            let own: Network = format!("{ip}/0").parse().unwrap();
+            prop_assert!(own.contains(ip) || ip.to_canonical() != ip);
         }
     }
 }

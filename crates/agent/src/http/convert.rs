@@ -20,6 +20,8 @@ use tribune_state::catalog::{
 use tribune_state::connect::CaRoot;
 use tribune_state::session::{Behavior, SessionRow};
 
+use super::options::tenancy_complaint;
+
 /// How empty lists and maps of a service or check print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Empty {
@@ -250,6 +252,16 @@ pub fn txn_node_row(asked: wire::Node, datacenter: &str) -> NodeRow {
 
 fn locality_row(asked: &wire::Locality) -> Box<Locality> {
     Box::new(Locality { region: asked.region.clone(), zone: asked.zone.clone() })
+}
+
+/// Why a service cannot be kept as it was sent, if it cannot.
+pub fn service_complaint(asked: &wire::NodeService, checks: usize) -> Option<String> {
+    if asked.connect.sidecar_service.is_some() {
+        let text = "Connect.SidecarService: sidecars are made by agents; register the proxy itself";
+        return Some(text.to_owned());
+    }
+    let too_much = wire::definition_complaint(asked.tags.as_deref(), checks);
+    too_much.or_else(|| tenancy_complaint("", "", &asked.peer_name))
 }
 
 /// A service of the node `node`. Its id is its name unless it has one.

@@ -118,6 +118,19 @@ pub fn refuse_tenancy(call: &Call) -> Result<(), HttpError> {
     Ok(())
 }
 
+/// What a body says of namespaces, partitions and peers, if that cannot be kept: what is written
+/// goes to the one place there is, which is not where its sender wants it.
+pub fn tenancy_complaint(namespace: &str, partition: &str, peer: &str) -> Option<String> {
+    let is_other = |name: &str| !name.is_empty() && name != "default";
+    if is_other(namespace) {
+        return Some(format!("Invalid Namespace: {}", messages::NAMESPACES_OTHER_EDITION));
+    }
+    if is_other(partition) {
+        return Some(format!("Invalid Partition: {}", messages::PARTITIONS_OTHER_EDITION));
+    }
+    (!peer.is_empty()).then(|| "Invalid PeerName: cluster peering comes later".to_owned())
+}
+
 fn token(params: &Params, headers: &HeaderMap) -> Option<String> {
     if let Some(token) = params.find("token").filter(|token| !token.is_empty()) {
         return Some(token.to_owned());

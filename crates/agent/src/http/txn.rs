@@ -24,7 +24,7 @@ use super::convert::{self, Empty};
 use super::error::HttpError;
 use super::kv::RowJson;
 use super::meta::{INDEX, KNOWN_LEADER};
-use super::options::{self, Options};
+use super::options::{self, Options, tenancy_complaint};
 use super::wire::reply::{Reply, TYPE_JSON_UTF8};
 use super::{Api, Call};
 
@@ -151,6 +151,9 @@ fn kv_op(op: wire::KvOp) -> Planned {
         "check-not-exists" => (false, KvOp::CheckNotExists(key.clone())),
         other => return (false, Err(format!("unknown KV operation: {other}"))),
     };
+    if let Some(complaint) = tenancy_complaint(&op.namespace, &op.partition, "") {
+        return (writes, Err(complaint));
+    }
     if key.is_empty() && !matches!(planned, KvOp::DeleteTree(_) | KvOp::GetTree(_)) {
         return (writes, Err(messages::TXN_MUST_PROVIDE_KEY.to_owned()));
     }
@@ -173,6 +176,9 @@ fn node_op(text: &str, node: Node, datacenter: &str) -> Result<TxnOp, String> {
     if verb != Verb::Get && node.node.is_empty() {
         return Err(messages::MUST_PROVIDE_NODE.to_owned());
     }
+    if let Some(complaint) = tenancy_complaint("", &node.partition, &node.peer_name) {
+        return Err(complaint);
+    }
     Ok(TxnOp::Node(verb, Box::new(convert::txn_node_row(node, datacenter))))
 }
 
@@ -181,11 +187,17 @@ fn service_op(text: &str, node: &str, service: NodeService) -> Result<TxnOp, Str
     if verb != Verb::Get && service.service.is_empty() {
         return Err(messages::MUST_PROVIDE_SERVICE_NAME.to_owned());
     }
+    if let Some(complaint) = convert::service_complaint(&service, 0) {
+        return Err(complaint);
+    }
     Ok(TxnOp::Service(verb, node.into(), Box::new(convert::service_row(service, node))))
 }
 
 fn check_op(text: &str, check: HealthCheck) -> Result<TxnOp, String> {
     let verb = verb(text, "check")?;
+    if let Some(complaint) = tenancy_complaint("", "", &check.peer_name) {
+        return Err(complaint);
+    }
     Ok(TxnOp::Check(verb, Box::new(convert::check_row(check, ""))))
 }
 

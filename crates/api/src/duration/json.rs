@@ -4,45 +4,63 @@
 
 use std::fmt;
 
-use serde::de::{self, Visitor};
+use serde::de::{self, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serializer};
 
 use crate::duration::GoDuration;
 
 impl<'de> Deserialize<'de> for GoDuration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct DurationVisitor;
-        impl Visitor<'_> for DurationVisitor {
-            type Value = GoDuration;
-
-            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.write_str("a duration text or nanoseconds")
-            }
-
-            fn visit_unit<E: de::Error>(self) -> Result<GoDuration, E> {
-                Ok(GoDuration::ZERO)
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<GoDuration, E> {
-                if text.is_empty() {
-                    return Ok(GoDuration::ZERO);
-                }
-                text.parse().map_err(E::custom)
-            }
-
-            fn visit_i64<E: de::Error>(self, nanos: i64) -> Result<GoDuration, E> {
-                Ok(GoDuration(nanos))
-            }
-
-            fn visit_u64<E: de::Error>(self, nanos: u64) -> Result<GoDuration, E> {
-                i64::try_from(nanos).map(GoDuration).map_err(E::custom)
-            }
-
-            fn visit_f64<E: de::Error>(self, nanos: f64) -> Result<GoDuration, E> {
-                whole_nanos(nanos).ok_or_else(|| E::custom("duration is out of range"))
-            }
+        match Sent::deserialize(deserializer)? {
+            Sent::Text(span) | Sent::Number(span) => Ok(span),
         }
-        deserializer.deserialize_any(DurationVisitor)
+    }
+}
+
+/// A duration by the way it was written; a number stands for nanoseconds.
+pub(crate) enum Sent {
+    Text(GoDuration),
+    Number(GoDuration),
+}
+
+impl<'de> Deserialize<'de> for Sent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SentVisitor)
+    }
+}
+
+struct SentVisitor;
+
+impl Visitor<'_> for SentVisitor {
+    type Value = Sent;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a duration text or nanoseconds")
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Sent, E> {
+        Ok(Sent::Text(GoDuration::ZERO))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Sent, E> {
+        if text.is_empty() {
+            return Ok(Sent::Text(GoDuration::ZERO));
+        }
+        text.parse().map(Sent::Text).map_err(E::custom)
+    }
+
+    fn visit_i64<E: de::Error>(self, nanos: i64) -> Result<Sent, E> {
+        Ok(Sent::Number(GoDuration(nanos)))
+    }
+
+    fn visit_u64<E: de::Error>(self, nanos: u64) -> Result<Sent, E> {
+        let fitting = i64::try_from(nanos).map(|nanos| Sent::Number(GoDuration(nanos)));
+        fitting.map_err(|_| E::invalid_value(Unexpected::Unsigned(nanos), &self))
+    }
+
+    fn visit_f64<E: de::Error>(self, nanos: f64) -> Result<Sent, E> {
+        let fitting = whole_nanos(nanos).map(Sent::Number);
+        fitting.ok_or_else(|| E::invalid_value(Unexpected::Float(nanos), &self))
     }
 }
 

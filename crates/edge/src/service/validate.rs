@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use tribune_api::agent::ServiceDefinition;
 use tribune_api::catalog::{ServicePort, Weights};
 use tribune_api::messages;
+use tribune_api::metadata;
 use tribune_api::proxy::{ConnectProxy, Upstream};
 
 use crate::error::EdgeError;
@@ -15,12 +16,6 @@ use crate::error::EdgeError;
 pub(crate) const CONNECT_PROXY: &str = "connect-proxy";
 const GATEWAYS_WITH_PORT: [&str; 2] = ["mesh-gateway", "terminating-gateway"];
 const GATEWAYS_WITHOUT_PORT: [&str; 2] = ["ingress-gateway", "api-gateway"];
-
-/// Source: Consul 1.22 documentation, service metadata.
-const META_PAIRS_MAX: usize = 64;
-const META_KEY_BYTES_MAX: usize = 128;
-const META_VALUE_BYTES_MAX: usize = 512;
-const META_RESERVED: &str = "consul-";
 
 /// The largest weight that an SRV record can carry.
 const WEIGHT_MAX: i64 = 65_535;
@@ -47,7 +42,9 @@ pub(crate) fn service(asked: &ServiceDefinition) -> Result<(), EdgeError> {
     if let Some(text) = asked.weights.and_then(wrong_weights) {
         return invalid(text);
     }
-    wrong_meta(asked)?;
+    if let Some(complaint) = asked.meta.as_ref().and_then(metadata::complaint) {
+        return Err(EdgeError::Invalid(messages::invalid_service_meta(&complaint)));
+    }
     let mut mistakes = Vec::new();
     wrong_ports(asked, &mut mistakes);
     wrong_kind(asked, &mut mistakes);
@@ -68,35 +65,6 @@ fn wrong_weights(weights: Weights) -> Option<&'static str> {
     } else {
         None
     }
-}
-
-fn wrong_meta(asked: &ServiceDefinition) -> Result<(), EdgeError> {
-    let Some(meta) = &asked.meta else { return Ok(()) };
-    if meta.len() > META_PAIRS_MAX {
-        let text = format!(
-            "Invalid Service Meta: Node metadata cannot contain more than {META_PAIRS_MAX} \
-             key/value pairs"
-        );
-        return Err(EdgeError::Invalid(text));
-    }
-    for (key, value) in meta {
-        let plain = |symbol: char| symbol.is_ascii_alphanumeric() || matches!(symbol, '-' | '_');
-        let why = if key.is_empty() {
-            "Key cannot be blank".to_owned()
-        } else if !key.chars().all(plain) {
-            "Key contains invalid characters".to_owned()
-        } else if key.len() > META_KEY_BYTES_MAX {
-            format!("Key is too long (limit: {META_KEY_BYTES_MAX} characters)")
-        } else if key.starts_with(META_RESERVED) {
-            format!("Key prefix '{META_RESERVED}' is reserved for internal use")
-        } else if value.len() > META_VALUE_BYTES_MAX {
-            format!("Value is too long (limit: {META_VALUE_BYTES_MAX} characters)")
-        } else {
-            continue;
-        };
-        return Err(EdgeError::Invalid(messages::invalid_service_meta(key, value, &why)));
-    }
-    Ok(())
 }
 
 fn wrong_ports(asked: &ServiceDefinition, mistakes: &mut Vec<String>) {

@@ -18,6 +18,7 @@ use std::time::Duration;
 use tribune_api::agent::AgentService;
 use tribune_api::health::HealthCheck;
 use tribune_state::catalog::{CatalogCommand, CheckRow, CheckStatus, NodeRow, ServiceRow};
+use tribune_state::codec::command_bytes;
 use tribune_state::ids::{Index, LogIndex, NodeName};
 use tribune_state::{Command, Entry, Stamp, Store, View};
 
@@ -90,6 +91,9 @@ fn settings(seed: u8) -> Settings {
     Settings { persist: true, ..Settings::for_node(node(), [seed; 32]) }
 }
 
+/// What an entry of the log can have.
+const LOG_ENTRY_BYTES_MAX: usize = 1 << 20;
+
 impl World {
     fn new() -> World {
         World::with(settings(7), Vec::new())
@@ -152,7 +156,9 @@ impl World {
                 Effect::Probe(request) => self.probe(*request),
                 Effect::Propose(ticket, command) => {
                     self.proposals += 1;
-                    let is_refused = self.cluster == Cluster::Refuses || self.has_poison(&command);
+                    let is_refused = self.cluster == Cluster::Refuses
+                        || self.has_poison(&command)
+                        || command_bytes(&command) > LOG_ENTRY_BYTES_MAX;
                     if !is_refused {
                         self.apply(*command);
                     }

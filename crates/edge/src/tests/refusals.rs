@@ -320,3 +320,44 @@ fn an_address_is_found_under_the_names_clients_look_for() {
     assert_eq!(world.services["addr"].tagged_addresses, None);
     assert_ne!(hash(&world), before);
 }
+
+#[test]
+fn what_the_catalog_could_not_take_is_refused_with_its_size() {
+    let bytes = |count: usize| "<".repeat(count);
+    let many = vec![r#"{"TTL":"1s"}"#; 257].join(",");
+    let tags = "Invalid Tags: they have 65536 bytes, at most 65536 fit";
+    refuses_services(&[
+        (&format!(r#"{{"Name":"x","Tags":["{}"]}}"#, bytes(65_536)), invalid(tags)),
+        (
+            &format!(r#"{{"Name":"x","Checks":[{many}]}}"#),
+            invalid("Invalid Checks: there are 257, at most 256 are taken"),
+        ),
+        (
+            // The mesh's settings are kept as escaped JSON.
+            &format!(
+                r#"{{"Name":"x","Port":1,"Kind":"connect-proxy","Proxy":{{"Mode":"{}",
+                "DestinationServiceName":"w"}}}}"#,
+                bytes(50_000)
+            ),
+            invalid("Invalid service: it takes 300596 bytes in the catalog, at most 262144 fit"),
+        ),
+        (
+            &format!(r#"{{"Name":"x","Check":{{"TTL":"1s","Notes":"{}"}}}}"#, bytes(65_530)),
+            invalid("Invalid check: it takes 65556 bytes in the catalog, at most 65536 fit"),
+        ),
+    ]);
+}
+
+#[test]
+fn the_largest_service_reaches_the_catalog() {
+    let mut world = World::new();
+    let (tag, notes) = ("t".repeat(65_535), "n".repeat(65_000));
+    let checks = vec![format!(r#"{{"TTL":"1h","Notes":"{notes}"}}"#); 256].join(",");
+    world.register(&format!(r#"{{"Name":"s","Tags":["{tag}"],"Checks":[{checks}]}}"#)).unwrap();
+    world.run_for(200.0);
+    let service = world.told_service("s").unwrap();
+    assert_eq!(service.tags.as_deref(), Some(std::slice::from_ref(&tag)));
+    assert_eq!(world.checks.len(), 256);
+    let told = world.told_check("service:s:256").unwrap();
+    assert_eq!(told.notes, notes);
+}

@@ -102,7 +102,7 @@ impl Fields for NodeRow {
             "PeerName" => Value::Text(""),
             "TaggedAddresses" => Value::TextMap(&self.tagged_addresses),
             "Meta" => Value::TextMap(&self.meta),
-            "Locality" => locality(self.locality.as_ref()),
+            "Locality" => locality(self.locality.as_deref()),
             _ => Value::Missing,
         }
     }

@@ -66,7 +66,7 @@ impl Fields for ServiceRow {
             "SocketPath" => Value::Text(&self.socket_path),
             "Weights" => Value::Struct(StructRef::Own(&self.weights)),
             "EnableTagOverride" => Value::Bool(self.enable_tag_override),
-            "Locality" => locality(self.locality.as_ref()),
+            "Locality" => locality(self.locality.as_deref()),
             "Proxy" => {
                 let proxy = JsonFields::parse(PROXY, &self.proxy);
                 Value::Struct(StructRef::Made(Box::new(proxy)))
@@ -141,6 +141,6 @@ pub(super) fn addresses(map: Option<&BTreeMap<String, Address>>) -> Value<'_> {
     Value::StructMap(entries.map(|(tag, own)| (tag.as_str(), StructRef::Own(own))).collect())
 }
 
-pub(super) fn locality(own: Option<&Box<Locality>>) -> Value<'_> {
-    own.map_or(Value::Missing, |own| Value::Struct(StructRef::Own(own.as_ref())))
+pub(super) fn locality(own: Option<&Locality>) -> Value<'_> {
+    own.map_or(Value::Missing, |own| Value::Struct(StructRef::Own(own)))
 }

@@ -1,6 +1,7 @@
 //! `rtt`: the estimated round-trip time between two nodes.
 
-use tribune_client::coordinate::Coordinate;
+use tribune_client::api::coordinate::{Coordinate, CoordinateEntry};
+use tribune_client::coordinate::round_trip_s;
 use tribune_client::{Client, Error};
 
 use super::base::console::runtime;
@@ -55,7 +56,7 @@ async fn estimate(
         found.ok_or_else(|| Failure::text(format!("Could not find a coordinate for node {name:?}")))
     };
     let (from, to) = (find(first)?, find(&second)?);
-    let seconds = from.round_trip_s(to).ok_or_else(|| {
+    let seconds = round_trip_s(from, to).ok_or_else(|| {
         Failure::text(format!("the coordinates of {first:?} and {second:?} do not compare"))
     })?;
     let source = if wan { "WAN" } else { "LAN" };
@@ -70,15 +71,20 @@ async fn own_name(client: &Client, wan: bool) -> Result<String, Error> {
 
 async fn nodes(client: &Client) -> Result<Vec<(String, Coordinate)>, Error> {
     let found = client.coordinate().nodes().await?;
-    Ok(found.into_iter().map(|own| (own.node, own.coord)).collect())
+    Ok(found.into_iter().filter_map(|own| named(own, "")).collect())
 }
 
 /// Servers as `name.datacenter`.
 async fn servers(client: &Client) -> Result<Vec<(String, Coordinate)>, Error> {
     let found = client.coordinate().datacenters().await?;
     let all = found.into_iter().flat_map(|dc| {
-        let datacenter = dc.datacenter;
-        dc.coordinates.into_iter().map(move |own| (format!("{}.{datacenter}", own.node), own.coord))
+        let suffix = format!(".{}", dc.datacenter);
+        dc.coordinates.into_iter().filter_map(move |own| named(own, &suffix))
     });
     Ok(all.collect())
+}
+
+/// A node with its coordinate, if it has one.
+fn named(entry: CoordinateEntry, suffix: &str) -> Option<(String, Coordinate)> {
+    Some((format!("{}{suffix}", entry.node), entry.coord?))
 }

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use tribune_api::metadata;
+
 use super::super::environment::Environment;
 use super::super::rules;
 use super::super::runtime::{
@@ -25,7 +27,7 @@ pub fn node(reader: &mut Reader, environment: &dyn Environment) -> NodeConfig {
         reader.errors.rule(format!("node_id {id:?} is not a UUID"));
     }
     let meta = settings.map("node_meta");
-    if let Err(complaint) = rules::check_meta(&meta) {
+    if let Some(complaint) = metadata::complaint(&meta) {
         reader.errors.rule(format!("node_meta invalid: {complaint}"));
     }
     let datacenter = datacenter_name(reader, "datacenter");

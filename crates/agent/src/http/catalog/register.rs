@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
-use tribune_api::catalog::{CatalogDeregistration, CatalogRegistration};
+use tribune_api::catalog::{CatalogDeregistration, CatalogRegistration, NodeService};
 use tribune_api::decode::{Unknown, decode};
 use tribune_api::messages;
 use tribune_state::catalog::{CatalogCommand, Deregister, Register};
@@ -14,7 +14,7 @@ use tribune_state::{Command, Outcome, Refusal};
 
 use super::super::convert;
 use super::super::error::HttpError;
-use super::super::options;
+use super::super::options::{self, tenancy_complaint};
 use super::super::wire::reply::Reply;
 use super::super::{Api, Call};
 
@@ -37,6 +37,9 @@ pub async fn register(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
         Outcome::Refused(Refusal::MissingService) => {
             Err(HttpError::internal(unknown.unwrap_or_default()))
         }
+        Outcome::Refused(why @ Refusal::OtherNode { .. }) => {
+            Err(HttpError::BadRequest(why.to_string()))
+        }
         Outcome::Refused(why) => Err(HttpError::internal(why.to_string())),
         _ => Ok(Reply::json(&true, layout)),
     }
@@ -53,12 +56,26 @@ fn to_register(asked: CatalogRegistration, datacenter: &str) -> Result<Register,
     if asked.service.as_ref().is_some_and(|service| service.service.is_empty()) {
         return Err(HttpError::internal(messages::MUST_PROVIDE_SERVICE_NAME));
     }
+    if let Some(complaint) = complaint(&asked) {
+        return Err(HttpError::BadRequest(complaint));
+    }
     let node = convert::node_row(&asked, datacenter);
     let name = asked.node.as_str();
     let service = asked.service.map(|service| convert::service_row(service, name));
     let checks = asked.check.into_iter().chain(asked.checks.unwrap_or_default());
     let checks = checks.map(|check| convert::check_row(check, name)).collect();
     Ok(Register { node, skip_node_update: asked.skip_node_update, service, checks })
+}
+
+/// Why a registration cannot be kept as it was sent, if it cannot.
+fn complaint(asked: &CatalogRegistration) -> Option<String> {
+    let checks = || asked.check.iter().chain(asked.checks.iter().flatten());
+    let none = NodeService::default();
+    let service = asked.service.as_ref().unwrap_or(&none);
+    convert::service_complaint(service, checks().count()).or_else(|| {
+        let mut peers = checks().map(|check| &check.peer_name).chain([&asked.peer_name]);
+        peers.find_map(|peer| tenancy_complaint("", &asked.partition, peer))
+    })
 }
 
 /// Source: transcripts/catalog/basic.txt.
@@ -80,6 +97,9 @@ pub async fn deregister(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
     write.datacenter = other_datacenter(&asked.datacenter, &api);
     if asked.node.is_empty() {
         return Err(HttpError::internal(messages::MUST_PROVIDE_NODE));
+    }
+    if let Some(complaint) = tenancy_complaint("", &asked.partition, &asked.peer_name) {
+        return Err(HttpError::BadRequest(complaint));
     }
     let named = |text: String| (!text.is_empty()).then_some(text);
     let command = Deregister {

@@ -5,16 +5,24 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use hyper::header::HeaderMap;
 use hyper::{Method, StatusCode};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tribune_edge::{ProbeRequest, Settings};
 use tribune_node::Cluster;
 use tribune_node::cluster::{
     ClusterError, ClusterSignal, Member, Pending, Read, SignalAnswer, Status, Write,
 };
+use tribune_node::local::{Local, Probed, Prober};
 use tribune_node::shared::SharedAnswer;
+use tribune_state::catalog::{CheckStatus, NodeRow};
 use tribune_state::coordinate::CoordinateCommand;
 use tribune_state::session::SessionCommand;
-use tribune_state::{Command, Entry, LogIndex, Outcome, Query, SessionId, Stamp, Store, View};
+use tribune_state::{
+    Command, Entry, Index, LogIndex, Outcome, Query, SessionId, Stamp, Store, View,
+};
 
 use crate::http::wire::body::RequestBody;
 use crate::http::wire::params::Params;
@@ -98,6 +106,54 @@ impl Cluster for MemoryCluster {
 pub fn api(config: HttpConfig) -> Arc<Api> {
     let config = HttpConfig { node_name: "node1".into(), ..config };
     Arc::new(Api::new(config, AgentInfo::default(), Arc::new(MemoryCluster::new())))
+}
+
+/// An agent that has a front door, a cluster in memory, and a TTL check `t` of its own. Its probes
+/// find everybody well.
+pub struct Agent {
+    pub api: Arc<Api>,
+    shutdown: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+impl Agent {
+    pub async fn start() -> Agent {
+        let node = NodeRow {
+            id: String::new(),
+            node: "node1".into(),
+            address: "127.0.0.1".into(),
+            datacenter: "dc1".into(),
+            tagged_addresses: None,
+            meta: None,
+            locality: None,
+            create_index: Index(0),
+            modify_index: Index(0),
+        };
+        let cluster = Arc::new(MemoryCluster::new());
+        let (shutdown, mut tasks) = (CancellationToken::new(), JoinSet::new());
+        let settings = Settings::for_node(node, [7; 32]);
+        let stop = shutdown.clone();
+        let local = Local::start(settings, None, cluster.clone(), Arc::new(Well), stop, &mut tasks);
+        let config = HttpConfig { node_name: "node1".into(), ..HttpConfig::default() };
+        let api = Api::new(config, AgentInfo::default(), cluster).with_local(local.unwrap());
+        let agent = Agent { api: Arc::new(api), shutdown, tasks };
+        let check = r#"{"ID":"t","Name":"t","TTL":"10s"}"#;
+        assert_eq!(ask(&agent.api, "PUT /v1/agent/check/register", check).await.0, 200);
+        agent
+    }
+
+    pub async fn stop(mut self) {
+        self.shutdown.cancel();
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+struct Well;
+
+impl Prober for Well {
+    fn probe(&self, _: ProbeRequest) -> BoxFuture<'static, Probed> {
+        Box::pin(async { Probed { status: CheckStatus::Passing, output: "well".into() } })
+    }
 }
 
 /// Sends one request, with the path and query as they stand in the target.

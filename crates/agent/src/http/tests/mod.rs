@@ -1,6 +1,7 @@
 //! The rules all routes share, and one round of each noun, against a cluster in memory. The exact
 //! answers are the recordings' business.
 
+mod fields;
 pub mod memory;
 mod reads;
 
@@ -14,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tribune_api::messages as m;
 
-use self::memory::{api, ask, script, send};
+use self::memory::{Agent, api, ask, script, send};
 use super::*;
 
 #[tokio::test]
@@ -272,19 +273,55 @@ async fn a_body_without_end_is_refused_and_its_sender_is_told_why() {
     server.await.unwrap();
 }
 
+/// Every route that takes a body, and a read of each noun.
+const ROUTES: [&str; 17] = [
+    "kv",
+    "txn",
+    "session/create",
+    "session/renew",
+    "catalog/register",
+    "catalog/deregister",
+    "event/fire",
+    "health/service",
+    "health/state",
+    "catalog/node-services",
+    "coordinate/update",
+    "agent/service/register",
+    "agent/check/register",
+    "agent/check/update/t",
+    "agent/check/pass/t",
+    "agent/maintenance",
+    "agent/health/service/id",
+];
+
 proptest! {
     #[test]
     fn no_request_makes_a_handler_panic(
         method in "GET|PUT|POST|DELETE",
-        route in "kv|txn|session/create|catalog/register|event/fire|health/service",
+        route in prop::sample::select(&ROUTES[..]),
         rest in "/?\\PC{0,12}",
-        query in "\\PC{0,20}",
-        body: Vec<u8>,
+        query in prop_oneof![
+            "\\PC{0,20}",
+            "(near|filter|passing|enable|reason|ttl|dc|cas|flags|stale)=[-0-9a-z=\" ]{0,9}",
+        ],
+        body in prop_oneof![
+            any::<Vec<u8>>(),
+            "\\{(\"(Name|Node|Address|ID|TTL|Status)\":(\"[a-z]{0,3}\"|[0-9]|null),?){0,4}\\}?"
+                .prop_map(String::into_bytes),
+        ],
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let api = api(HttpConfig::default());
         let target = format!("/v1/{route}{rest}?{query}");
         let method: Method = method.parse().unwrap();
-        runtime.block_on(send(&api, method, &target, &body));
+        let reply = runtime.block_on(async {
+            let agent = Agent::start().await;
+            let reply = send(&agent.api, method, &target, &body).await;
+            agent.stop().await;
+            reply
+        });
+        prop_assert!(reply.status.as_u16() >= 200);
+        // An error says at most what was sent, escaped, and some words.
+        let sent = target.len() + body.len();
+        prop_assert!(reply.status.is_success() || reply.body.len() <= 1024 + 8 * sent);
     }
 }
