@@ -28,6 +28,7 @@ fn ask(agent: &Agent, path: String) -> JoinHandle<Answer> {
     std::thread::spawn(move || client.send("GET", &path, b""))
 }
 
+/// The index and the body of an answer on a connection of its own.
 fn get(agent: &Agent, path: &str) -> (u64, String) {
     let mut client = Client::connect(agent.http).expect("a connection");
     let (status, index, body) = client.send("GET", path, b"").expect("an answer");
@@ -36,8 +37,9 @@ fn get(agent: &Agent, path: &str) -> (u64, String) {
     (index, body)
 }
 
-fn queries_blocking(agent: &Agent) -> u64 {
-    let (_, body) = get(agent, "/v1/agent/metrics");
+fn queries_blocking(client: &mut Client) -> u64 {
+    let (_, _, body) = client.send("GET", "/v1/agent/metrics", b"").expect("an answer");
+    let body = String::from_utf8_lossy(&body).into_owned();
     let (_, rest) = body.split_once("rpc.queries_blocking\",\"Value\":").expect("the gauge");
     rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().expect("a number")
 }
@@ -64,7 +66,7 @@ fn who_waits_is_answered_when_the_agent_ends_and_its_port_is_free() {
         waiting.push(ask(&agent, path));
     }
     let deadline = Instant::now() + PATIENCE;
-    while queries_blocking(&agent) < 2 * WAITING as u64 {
+    while queries_blocking(&mut client) < 2 * WAITING as u64 {
         assert!(Instant::now() < deadline, "they do not wait");
         std::thread::yield_now();
     }
@@ -129,8 +131,8 @@ fn get_until(agent: &Agent, lines: &mut impl std::io::BufRead, line: &mut String
     let asking = std::thread::spawn(move || {
         let pause = Duration::from_millis(20);
         let over = std::sync::mpsc::RecvTimeoutError::Timeout;
+        let mut client = Client::connect(address).expect("a connection");
         while is_done.recv_timeout(pause) == Err(over) {
-            let mut client = Client::connect(address).expect("a connection");
             client.send("GET", "/v1/status/leader", b"").expect("an answer");
         }
     });
@@ -180,18 +182,19 @@ fn the_demonstration_has_services_one_of_which_fails_now_and_then() {
     assert!(said.contains(&format!("dig @127.0.0.1 -p {dns} web.service.consul SRV")), "{said}");
 
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, http));
+    let mut client = Client::connect(address).expect("a connection");
     for (service, is_in) in [("web", true), ("api", true), ("flaky", false), ("flaky", true)] {
         let deadline = Instant::now() + PATIENCE;
+        let mut seen = 0;
         loop {
-            let mut client = Client::connect(address).expect("a connection");
-            let path = format!("/v1/health/service/{service}?passing");
-            let (status, _, body) = client.send("GET", &path, b"").expect("an answer");
+            let path = format!("/v1/health/service/{service}?passing&wait=2s&index={seen}");
+            let (status, index, body) = client.send("GET", &path, b"").expect("an answer");
             assert_eq!(status, 200);
             if String::from_utf8_lossy(&body).contains("\"demo\"") == is_in {
                 break;
             }
             assert!(Instant::now() < deadline, "{service} is not {is_in}");
-            std::thread::yield_now();
+            seen = index;
         }
     }
     let pid = i32::try_from(demo.0.id()).ok().and_then(rustix::process::Pid::from_raw);

@@ -38,6 +38,7 @@ pages! {
     maintenance "maintenance"
     operating "operating"
     other_programs "other-programs"
+    readme "../../README"
     registering_services "registering-services"
     the_article "the-article"
     watching "watching"
@@ -55,6 +56,8 @@ fn every_page_is_played_and_in_the_index() {
         assert!(page == "README" || index.contains(&format!("({name})")), "{name} is not in it");
         found.insert(page);
     }
-    let played: BTreeSet<String> = PAGES.iter().map(|page| (*page).to_owned()).collect();
+    // The first page of all is elsewhere.
+    let here = PAGES.iter().filter(|page| !page.starts_with(".."));
+    let played: BTreeSet<String> = here.map(|page| (*page).to_owned()).collect();
     assert_eq!(found, played);
 }

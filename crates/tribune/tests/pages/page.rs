@@ -11,6 +11,13 @@ pub struct Step {
     pub text: String,
 }
 
+impl Step {
+    fn waits_for_nothing(&self) -> bool {
+        let What::Run(run) = &self.what else { return false };
+        run.eventually && run.expected.is_none()
+    }
+}
+
 #[derive(Debug, PartialEq, Eq)]
 pub enum What {
     /// Write the text into this file.
@@ -94,8 +101,7 @@ pub fn parse(page: &str) -> Result<Vec<Step>, Complaint> {
             Err(what) => return complain(what),
         }
     }
-    let hopeless = |step: &&Step| matches!(&step.what, What::Run(run) if run.eventually && run.expected.is_none());
-    match steps.iter().find(hopeless) {
+    match steps.iter().find(|step| step.waits_for_nothing()) {
         Some(step) => Err(Complaint {
             line: step.line,
             what: "`eventually` needs a text block that says what to wait for".to_owned(),
@@ -200,7 +206,8 @@ mod tests {
 
     #[test]
     fn blocks_become_steps_with_their_lines() {
-        let page = "# A page\n```sh agent\ntribune agent -dev\n```\nText.\n```hcl conf/a.hcl\nx = 1\n\
+        let page = "# A page\n```sh agent\ntribune agent -dev\n```\nText.\n\
+            ```hcl conf/a.hcl\nx = 1\n\
             ```\n```sh\none\n```\n\n```text\n1\n```\n```sh no-run it never ends\ntwo\n```\n\
             ```text\nno output of anything\n```\n```sh if dig\nthree\n```\nWords between.\n\
             ```text\nfour\n```\n```json\n{}\n```\n```sh eventually\nfive\n```\n```text\n5\n```\n";
@@ -262,7 +269,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_page_is_read_or_refused(page in "(```|sh|text|hcl|a\\.b|no-run|\\.\\.|/| |\n){0,60}") {
+        fn any_page_is_read_or_refused(
+            page in "(```|sh|text|hcl|a\\.b|no-run|\\.\\.|/| |\n){0,60}"
+        ) {
             if let Ok(steps) = parse(&page) {
                 let lines = page.lines().count();
                 prop_assert!(steps.iter().all(|step| step.line <= lines));

@@ -29,10 +29,11 @@ pub fn page(name: &str) {
     let number = crate::PAGES.iter().position(|page| *page == name).expect("a page of the list");
     let played = page::parse(&text).and_then(|steps| match steps.is_empty() {
         true => Ok(()),
-        false => Player::new(name, number).play(&steps),
+        false => Player::new(number).play(&steps),
     });
     if let Err(Complaint { line, what }) = played {
-        panic!("docs/user/{name}.md:{line}: {what}");
+        let shown = format!("docs/user/{name}.md").replace("docs/user/../../", "");
+        panic!("{shown}:{line}: {what}");
     }
 }
 
@@ -44,8 +45,8 @@ struct Player {
 }
 
 impl Player {
-    fn new(name: &str, number: usize) -> Player {
-        let stage = Stage::new(name, number);
+    fn new(number: usize) -> Player {
+        let stage = Stage::new(number);
         let shell = Shell::start(&stage.folder, &stage.variables);
         let targets = Targets::start(stage.address);
         Player { stage, shell, _targets: targets, has_agent: false }
@@ -130,7 +131,7 @@ mod tests {
     fn judged(page: &str) -> Result<(), Complaint> {
         // A page that begins with its own agent gets no other; this one needs none at all.
         let steps = page::parse(page)?;
-        let mut player = Player::new("tests", crate::PAGES.len());
+        let mut player = Player::new(crate::PAGES.len());
         player.has_agent = true;
         player.play(&steps)
     }

@@ -35,9 +35,9 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// A stage for the page of this name and number.
-    pub fn new(name: &str, number: usize) -> Stage {
-        let folder = format!("tribune-page-{name}-{}", std::process::id());
+    /// A stage for the page of this number.
+    pub fn new(number: usize) -> Stage {
+        let folder = format!("tribune-page-{number}-{}", std::process::id());
         let folder = std::env::temp_dir().join(folder);
         let _ = std::fs::remove_dir_all(&folder);
         let programs = folder.join(".bin");

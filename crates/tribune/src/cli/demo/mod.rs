@@ -136,7 +136,7 @@ fn text(program: &str, places: &Places, samples: &[Sample]) -> String {
     }
     text.push_str(&format!(
         "  {program} catalog services -tags\n  {program} why service flaky\n  \
-         {program} watch -type=service -service=flaky -passingonly=true 'wc -c'\n  \
+         {program} watch -type=checks -service=flaky 'grep -o \"\\\"Output\\\":[^,]*\"'\n  \
          open http://{http}/ui/ in a browser\n\nCtrl-C ends all of it.\n"
     ));
     text
@@ -158,6 +158,7 @@ mod tests {
             "{shown}"
         );
         assert!(!shown.contains("export") && !shown.contains("dig"), "{shown}");
+        assert!(shown.contains(r#"flaky 'grep -o "\"Output\":[^,]*"'"#), "{shown}");
         let dns = Some(("127.0.0.2".to_owned(), 53));
         let shown = text("tribune", &Places { http: "127.0.0.2:80".to_owned(), dns }, &samples);
         assert!(shown.contains("  export CONSUL_HTTP_ADDR=127.0.0.2:80\n"), "{shown}");
