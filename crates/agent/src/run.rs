@@ -75,8 +75,8 @@ pub enum AgentError {
     /// Its files ask for access lists, and would be answered with an open door.
     #[error(
         "acl.enabled with acl.default_policy = \"deny\": this release has no access lists and \
-         would let everybody do everything. Remove the acl block, or set acl.enabled = false, and keep \
-         others away by addresses (client_addr, addresses), HTTPS with verify_incoming, or \
+         would let everybody do everything. Remove the acl block, or set acl.enabled = false, and \
+         keep others away by addresses (client_addr, addresses), HTTPS with verify_incoming, or \
          http_config.allow_write_http_from"
     )]
     NoAccessLists,
