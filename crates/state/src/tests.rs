@@ -15,7 +15,7 @@ use crate::session::{Behavior, SessionCommand, SessionCreate, SessionQuery};
 use crate::system::SystemCommand;
 use crate::txn::{KvOp, TxnCommand, TxnOp, Verb};
 use crate::watch::{Topic, touched};
-use crate::{Command, Entry, Query, Stamp, Store, Visible};
+use crate::{Command, Entry, Query, Stamp, Store, TextMap, Visible};
 use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::option;
