@@ -72,6 +72,14 @@ pub enum AgentError {
     /// It was told to end while it was ending.
     #[error("told to end again: ending at once")]
     Forced,
+    /// Its files ask for access lists, and would be answered with an open door.
+    #[error(
+        "acl.enabled with acl.default_policy = \"deny\": this release has no access lists and \
+         would let everybody do everything. Remove the acl block, or set acl.enabled = false, and \
+         keep others away by addresses (client_addr, addresses), HTTPS with verify_incoming, or \
+         http_config.allow_write_http_from"
+    )]
+    NoAccessLists,
     /// A client agent needs servers to join, which comes with clustering.
     #[error("this release runs servers only: start with -dev, or with -server -bootstrap-expect=1")]
     ServersOnly,
@@ -93,6 +101,9 @@ fn start(args: &[String]) -> Result<(), AgentError> {
     let loaded = config::load(&args, &Machine)?;
     if !loaded.config.role.server {
         return Err(AgentError::ServersOnly);
+    }
+    if loaded.config.acl.enabled && loaded.config.acl.default_policy == "deny" {
+        return Err(AgentError::NoAccessLists);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let data = open_data(&loaded.config)?;
@@ -136,7 +147,7 @@ async fn serve(args: AgentArgs, loaded: Loaded, data: Data, log: Log) -> Result<
     notify("STOPPING=1");
     tracing::info!("ending");
     tokio::select! {
-        done = agent.end(reloader, stopped, ended) => done,
+        done = agent.end(reloader, &server, stopped, ended) => done,
         () = signals.told_again() => Err(AgentError::Forced),
     }
 }
@@ -198,7 +209,7 @@ impl Agent {
             tasks.spawn(coordinate::report(cluster.clone(), node, shutdown.clone()));
         }
         let local = own::start(config, &parts.identity, cluster.clone(), shutdown, tasks)?;
-        let front = Arc::new(Front::new(api(&parts, &cluster, &local)));
+        let front = Arc::new(Front::new(api(&parts, &cluster, &local, shutdown)));
         let doors = Doors::open(config, &front, shutdown, tasks).await?;
         watch_numbers(&parts, cluster, &doors);
         tasks.spawn(parts.telemetry.clone().run(shutdown.clone()));
@@ -233,16 +244,18 @@ impl Agent {
         })
     }
 
-    /// Ends everything in order: watches, doors, the log.
+    /// Ends everything in order: watches, doors, the log. Who waits at a door is answered.
     async fn end(
         mut self,
         reloader: Reloader,
+        server: &Server,
         stopped: Stopped,
         ended: Result<(), AgentError>,
     ) -> Result<(), AgentError> {
         let Reloader { mut watches, doors, .. } = reloader;
         watches.replace(Vec::new()).await;
         self.shutdown.cancel();
+        server.end_waits();
         while self.tasks.join_next().await.is_some() {}
         drop(doors);
         ended?;
@@ -250,7 +263,12 @@ impl Agent {
     }
 }
 
-fn api(parts: &Parts, cluster: &Arc<dyn Cluster>, local: &Local) -> Api {
+fn api(
+    parts: &Parts,
+    cluster: &Arc<dyn Cluster>,
+    local: &Local,
+    shutdown: &CancellationToken,
+) -> Api {
     let config = &parts.loaded.config;
     let registry = parts.telemetry.registry();
     let mut operation = Operation::default();
@@ -258,6 +276,7 @@ fn api(parts: &Parts, cluster: &Arc<dyn Cluster>, local: &Local) -> Api {
     operation.telemetry = Some(parts.telemetry.clone());
     operation.reload = Some(parts.reload.clone());
     operation.measure = Some(Arc::new(HttpMetrics::new(registry, &config.node.name)));
+    operation.ending = shutdown.clone();
     operation.data_path = config.role.data_dir.clone();
     let info = agent_info(config, &parts.identity, parts.leave.clone());
     Api::new(http_config(config), info, cluster.clone())

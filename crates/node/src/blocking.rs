@@ -4,6 +4,7 @@ use crate::answers::Answers;
 use crate::shared::SharedAnswer;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 use tribune_replica::waiters::{Ticket, Waiters};
 use tribune_state::{Event, Index, Query, View, Visible};
 
@@ -17,6 +18,8 @@ pub const PARKED_MAX: usize = 65_536;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Parked {
     pub answers: Arc<Answers>,
+    /// Cancelled once nobody is to wait any longer.
+    pub ending: CancellationToken,
     waiters: Arc<Mutex<Waiters<Waker>>>,
 }
 

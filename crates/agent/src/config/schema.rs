@@ -65,9 +65,11 @@ impl Reader {
         if value.data == Data::Null {
             return;
         }
-        let before = self.complaints.wrong.len();
+        // What stands under a key that is not known is missing elsewhere, which is no news.
+        let complaints = |own: &Self| own.complaints.wrong.len() + own.complaints.unknown.len();
+        let before = complaints(self);
         match self.setting(row.kind, path, value) {
-            Some(setting) if self.complaints.wrong.len() == before => {
+            Some(setting) if complaints(self) == before => {
                 self.settings.set(row, setting);
             }
             _ => self.settings.spoil(row),

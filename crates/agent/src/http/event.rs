@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hyper::header::HeaderValue;
 use regex::Regex;
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tribune_api::event::UserEvent;
 use tribune_api::json::Base64;
 use tribune_api::messages;
@@ -162,7 +162,7 @@ pub async fn list(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
         changed.as_mut().enable();
         let events = api.events.list(name);
         let Some((asked, deadline)) = deadline else { break events };
-        if pseudo_index(&events) != asked || timeout_at(deadline, changed).await.is_err() {
+        if pseudo_index(&events) != asked || !api.operation.changed(deadline, changed).await {
             break events;
         }
     };

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tribune_api::messages;
 
@@ -28,6 +30,8 @@ pub struct Operation {
     pub data_path: Option<PathBuf>,
     /// Owns the tasks of streams.
     pub streams: TaskTracker,
+    /// Cancelled when the agent ends: streams end, and who waits is answered.
+    pub ending: CancellationToken,
     slots: Arc<Semaphore>,
 }
 
@@ -40,6 +44,7 @@ impl Default for Operation {
             measure: None,
             data_path: None,
             streams: TaskTracker::new(),
+            ending: CancellationToken::new(),
             slots: Arc::new(Semaphore::new(STREAMS_MAX)),
         }
     }
@@ -53,6 +58,15 @@ impl Operation {
     pub fn take_stream(&self) -> Result<OwnedSemaphorePermit, HttpError> {
         let full = |_| HttpError::Busy(messages::TOO_MANY_STREAMS);
         self.slots.clone().try_acquire_owned().map_err(full)
+    }
+
+    /// Waits for a change until the time is up or the agent ends; whether there was one.
+    pub async fn changed(&self, deadline: Instant, change: impl Future<Output = ()>) -> bool {
+        tokio::select! {
+            () = change => true,
+            () = tokio::time::sleep_until(deadline) => false,
+            () = self.ending.cancelled() => false,
+        }
     }
 }
 

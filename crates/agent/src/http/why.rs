@@ -145,7 +145,14 @@ async fn add_facts(api: &Api, instances: &mut [WhyInstance]) {
     for instance in instances.iter_mut().filter(|found| is_own(api, found)) {
         // An agent that is stopping has nothing to add; the rest of the answer stands.
         let facts = local.check_facts(Some(&instance.id)).await.unwrap_or_default();
+        let own = local.checks_concerning(&instance.id);
         for check in &mut instance.checks {
+            // The catalog hears of a new output late while the state is the same.
+            let newer =
+                own.iter().find(|own| own.check_id == check.check_id && own.status == check.status);
+            if let Some(newer) = newer {
+                check.output.clone_from(&newer.output);
+            }
             let own = facts.iter().find(|own| own.check.as_str() == check.check_id);
             check.runs = own.map(runs);
         }

@@ -5,7 +5,8 @@ use tribune_api::messages;
 use tribune_state::catalog::CheckStatus;
 use tribune_state::ids::{CheckId, ServiceId};
 
-use crate::check::run;
+use crate::check::plan::Run;
+use crate::check::{Check, run};
 use crate::state::State;
 
 /// A follower of a follower settles in the second round; circles are cut there.
@@ -43,9 +44,14 @@ fn look_at(state: &State, target: &ServiceId) -> (CheckStatus, String) {
         let text = messages::alias_service_unknown(target.as_str(), "");
         return (CheckStatus::Critical, text);
     }
-    let ids = state.checks_of(target).into_iter().chain(state.checks_of(&ServiceId::default()));
-    let checks: Vec<_> = ids.filter_map(|id| state.checks.get(&id)).collect();
-    let seen = checks.iter().map(|check| Seen {
+    let of_target = state.checks_of(target).into_iter();
+    let of_node = state.checks_of(&ServiceId::default()).into_iter();
+    let checks = |id: CheckId| state.checks.get(&id);
+    // A check of the node that follows a service says nothing of the node. If it counted, it would
+    // count for itself too, and once critical stay so.
+    let follows = |check: &&Check| matches!(check.plan.run, Run::Alias(_) | Run::Follow(..));
+    let of_node = of_node.filter_map(checks).filter(|check| !follows(check));
+    let seen = of_target.filter_map(checks).chain(of_node).map(|check| Seen {
         status: &check.status,
         name: &check.plan.name,
         output: &check.output,

@@ -204,6 +204,23 @@ fn an_alias_follows_the_worst_of_its_service() {
 }
 
 #[test]
+fn an_alias_of_the_node_does_not_follow_itself() {
+    let mut world = World::new();
+    world.register(r#"{"Name":"db","Check":{"CheckID":"w","TTL":"600s"}}"#).unwrap();
+    for id in ["a", "b"] {
+        let check = format!(r#"{{"ID":"{id}","Name":"{id}","AliasService":"db"}}"#);
+        world.register_check(&check).unwrap();
+    }
+    for status in ["critical", "passing", "critical", "passing"] {
+        world.ttl("w", status, "").unwrap();
+        assert_eq!((world.status("a").0, world.status("b").0), (status.into(), status.into()));
+    }
+    // A check of the node counts.
+    world.register_check(r#"{"ID":"disk","Name":"disk","TTL":"600s"}"#).unwrap();
+    assert_eq!(world.status("a").0, "critical");
+}
+
+#[test]
 fn a_check_follows_another_node_in_the_catalog() {
     let mut world = World::new();
     let check = r#"{"ID":"f","Name":"f","AliasNode":"node2","AliasService":"db"}"#;

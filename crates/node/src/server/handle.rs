@@ -183,14 +183,25 @@ impl Server {
         }
         drop(view);
         let most = wait.max + jitter(wait.max / JITTER_FRACTION);
-        match tokio::time::timeout(most, &mut parking.woken).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(_)) => Err(ClusterError::Stopping),
-            Err(_) => {
+        let woken = tokio::select! {
+            woken = &mut parking.woken => Some(woken),
+            () = tokio::time::sleep(most) => None,
+            () = self.parked.ending.cancelled() => None,
+        };
+        match woken {
+            Some(Ok(answer)) => Ok(answer),
+            Some(Err(_)) => Err(ClusterError::Stopping),
+            None => {
                 let view = self.fresh(read.consistency).await?;
                 Ok(self.parked.answers.answer(&view, &query, &read.visible))
             }
         }
+    }
+
+    /// From now on no query waits: those that do are answered with what there is, as if their time
+    /// were up. For a server that is about to stop.
+    pub fn end_waits(&self) {
+        self.parked.ending.cancel();
     }
 
     /// How many queries wait.

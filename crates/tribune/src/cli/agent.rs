@@ -22,7 +22,7 @@ Runs an agent in the foreground until it is interrupted.
     run: Run::Words { run, flags: table_flags },
 };
 
-fn table_flags() -> Vec<Flag> {
+pub(crate) fn table_flags() -> Vec<Flag> {
     let of_row = |flag: flags::Flag| match flag.is_bool {
         true => Flag::bool(flag.name, flag.doc),
         false => Flag::text(flag.name, flag.doc),

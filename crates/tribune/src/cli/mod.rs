@@ -6,11 +6,13 @@
 mod agent;
 mod base;
 mod catalog;
+mod demo;
 mod event;
 mod force_leave;
 mod info;
 mod join;
 mod kv;
+mod later;
 mod leave;
 mod maint;
 mod members;
@@ -33,6 +35,9 @@ use self::table::COMMANDS;
 
 /// Nothing that could be run was asked for. Source: transcripts/cli/general.txt.
 const EXIT_NO_COMMAND: u8 = 127;
+
+/// Consul has what was asked for, and this program has not yet: a failure like any other.
+const EXIT_LATER: u8 = 1;
 
 /// Runs what the process was called with.
 pub fn main() -> ExitCode {
@@ -68,13 +73,27 @@ pub(crate) fn run(console: &mut Console, words: &[String]) -> u8 {
             _ => {}
         }
     }
+    if let Some(name) = later::find(words) {
+        console.error(&later::refusal(console.program(), name));
+        return EXIT_LATER;
+    }
     let Some((command, rest)) = find(words) else {
         console.eprint(&help::program(console.program()));
+        if let Some(word) = words.first() {
+            console.error(&later::unknown(word, ""));
+        }
         return EXIT_NO_COMMAND;
     };
     match run_command(console, command, rest) {
         Ok(()) => 0,
-        Err(failure) => report(console, command, failure),
+        Err(failure) => {
+            let code = report(console, command, failure);
+            // Last, where it is seen below the list of what there is.
+            if let (Run::Parent, Some(word)) = (&command.run, rest.first()) {
+                console.error(&later::unknown(word, command.name));
+            }
+            code
+        }
     }
 }
 

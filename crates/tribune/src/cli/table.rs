@@ -2,8 +2,8 @@
 
 use super::base::Command;
 use super::{
-    agent, catalog, event, force_leave, info, join, kv, leave, maint, members, monitor, reload,
-    rtt, services, session, validate, version, watch, why,
+    agent, catalog, demo, event, force_leave, info, join, kv, leave, maint, members, monitor,
+    reload, rtt, services, session, validate, version, watch, why,
 };
 
 pub(crate) const COMMANDS: &[Command] = &[
@@ -12,6 +12,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     catalog::datacenters::COMMAND,
     catalog::nodes::COMMAND,
     catalog::services::COMMAND,
+    demo::COMMAND,
     event::COMMAND,
     force_leave::COMMAND,
     info::COMMAND,

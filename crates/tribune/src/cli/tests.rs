@@ -49,6 +49,8 @@ fn what_is_not_a_command_shows_the_usage_and_exits_127() {
     for line in ["", "bogus", "-bogus", "bogus kv"] {
         check_refused(line, 127, usage);
     }
+    let (_, _, err) = run("wacth -type=key");
+    assert_eq!(err.lines().last(), Some("Unknown command \"wacth\"; did you mean \"watch\"?"));
     let (code, out, _) = run("--help");
     assert_eq!((code, out.lines().next().unwrap()), (0, usage));
 }
@@ -57,6 +59,19 @@ fn what_is_not_a_command_shows_the_usage_and_exits_127() {
 fn a_parent_shows_its_usage_and_exits_1() {
     check_refused("kv", 1, "Usage: consul kv <subcommand> [options] [args]");
     check_refused("kv bogus", 1, "Usage: consul kv <subcommand> [options] [args]");
+    let (_, _, err) = run("kv gett a");
+    assert_eq!(err.lines().last(), Some("Unknown subcommand \"gett\"; did you mean \"kv get\"?"));
+}
+
+#[test]
+fn what_consul_has_and_we_have_not_yet_is_one_line() {
+    for (line, name) in [("lock my/lock true", "lock"), ("services export -h", "services export")] {
+        let text = format!(
+            "\"{name}\" is a command of Consul that Tribune does not have yet; see consul --help \
+             for those it has\n"
+        );
+        assert_eq!(run(line), (1, String::new(), text));
+    }
 }
 
 /// Source: transcripts/cli/kv.txt.

@@ -22,9 +22,21 @@ pub struct Agent {
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").port()
+}
+
+/// The program with these words, its output at hand, and no say of the environment in it.
+pub fn program(words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tribune"));
+    command.args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("CONSUL_") {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 impl Agent {
@@ -103,6 +115,18 @@ impl Agent {
         let line = status.lines().find(|line| line.starts_with(what)).expect("a line");
         let digits: String = line.chars().filter(char::is_ascii_digit).collect();
         digits.parse().expect("a number")
+    }
+
+    /// Waits until it ends by itself, for so long at most; its exit code.
+    pub fn ended(mut self, most: Duration) -> Option<i32> {
+        let deadline = Instant::now() + most;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("its state") {
+                return status.code();
+            }
+            assert!(Instant::now() < deadline, "the agent did not end within {most:?}");
+            std::thread::yield_now();
+        }
     }
 
     /// Kills it as hard as there is.

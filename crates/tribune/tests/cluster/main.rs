@@ -8,6 +8,7 @@
 
 mod abuse;
 mod agent;
+mod end;
 mod full;
 mod golden;
 mod history;

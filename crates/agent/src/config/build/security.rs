@@ -9,6 +9,13 @@ use super::reader::Reader;
 
 pub fn acl(reader: &mut Reader) -> AclConfig {
     let settings = reader.settings;
+    if settings.bool("acl.enabled") {
+        reader.warnings.push(
+            "acl.enabled: this release has no access lists, everybody may do everything; with \
+             acl.default_policy = \"deny\" the agent does not start"
+                .to_owned(),
+        );
+    }
     let token = |key| settings.secret(key);
     AclConfig {
         enabled: settings.bool("acl.enabled"),

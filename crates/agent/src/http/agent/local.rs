@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use hyper::header::{ACCEPT, HeaderName, HeaderValue};
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tribune_api::agent::{
     AgentCheck, AgentService, AgentServiceHealth, CheckRegistration, CheckUpdate, ServiceDefinition,
 };
@@ -81,7 +81,13 @@ pub async fn service(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
         let found =
             found.ok_or_else(|| HttpError::NotFound(messages::unknown_local_service(&id)))?;
         let is_known = found.content_hash == call.params.get("hash");
-        if !is_known || !matches!(timeout_at(deadline, changed.changed()).await, Ok(Ok(()))) {
+        let change = async {
+            if changed.changed().await.is_err() {
+                // There will be none.
+                std::future::pending().await
+            }
+        };
+        if !is_known || !api.operation.changed(deadline, change).await {
             let reply = Reply::json(&found, api.layout(&call.params));
             return Ok(reply.with_text(CONTENT_HASH, &found.content_hash));
         }

@@ -50,11 +50,13 @@ pub async fn stream(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
     let slot = api.operation.take_stream()?;
     let (parts, receiver) = mpsc::channel(STREAM_PARTS_MAX);
     let mut intervals = telemetry.intervals();
+    let ending = api.operation.ending.clone();
     api.operation.streams.spawn(async move {
         let _slot = slot;
         loop {
             tokio::select! {
                 () = parts.closed() => return,
+                () = ending.cancelled() => return,
                 ended = intervals.changed() => if ended.is_err() { return },
             }
             let mut part = to_json(&telemetry.summary(), layout);

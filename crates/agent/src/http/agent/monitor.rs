@@ -30,13 +30,17 @@ pub async fn stream(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
     let Some(mut listening) = log.listen(level, json) else {
         return Err(HttpError::Busy(messages::TOO_MANY_STREAMS));
     };
+    let ending = api.operation.ending.clone();
     let (parts, receiver) = mpsc::channel::<Bytes>(STREAM_LINES_MAX);
     api.operation.streams.spawn(async move {
         let _slot = slot;
         loop {
+            // In this order: what was logged before the end is still told.
             let line = tokio::select! {
+                biased;
                 () = parts.closed() => return,
                 line = listening.lines.recv() => line,
+                () = ending.cancelled() => return,
             };
             let Some(line) = line else { return };
             if parts.send(line).await.is_err() {

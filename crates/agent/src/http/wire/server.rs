@@ -28,7 +28,7 @@ use super::reply::ReplyBody;
 use super::room::Room;
 
 /// How long requests in work may go on once the server is told to stop.
-pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(1);
+pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(3);
 
 /// How long a connection may rest between two requests, or before the first. Clients that keep
 /// connections give them up sooner, or see this end as they see that of any server.

@@ -1,5 +1,7 @@
 //! `why service`: each instance, in or out of `passing` and of DNS, and for which reason.
 
+use tribune_client::api::duration::GoDuration;
+use tribune_client::api::messages::{NODE_MAINTENANCE_CHECK, SERVICE_MAINTENANCE_CHECK};
 use tribune_client::api::why::{Reason, Why, WhyCheck, WhyDoor, WhyInstance, WhyRuns};
 
 use crate::cli::base::output::{FORMAT_FLAG, Format, format, json};
@@ -99,17 +101,26 @@ fn check(check: &WhyCheck) -> Vec<String> {
     if let Some(first) = check.output.lines().next() {
         lines.push(format!("    it says: {first}"));
     }
-    if let Some(runs) = &check.runs {
-        lines.push(format!("    {}", runs_text(runs)));
+    let is_maintenance = check.check_id == NODE_MAINTENANCE_CHECK
+        || check.check_id.starts_with(SERVICE_MAINTENANCE_CHECK);
+    match &check.runs {
+        // It is there or not; nothing runs.
+        _ if is_maintenance => lines.push("    until `maint -disable`".to_owned()),
+        Some(runs) => lines.push(format!("    {}", runs_text(runs, &check.kind))),
+        None => {}
     }
     lines
 }
 
-fn runs_text(runs: &WhyRuns) -> String {
+fn runs_text(runs: &WhyRuns, kind: &str) -> String {
     let mut parts = Vec::new();
-    match &runs.last {
-        Some(last) => parts.push(format!("ran {} ago, took {}", last.ago, last.took)),
-        None => parts.push("has not run yet".to_owned()),
+    match (&runs.last, kind) {
+        (Some(last), TTL) => parts.push(format!("was reported {} ago", short(last.ago))),
+        (Some(last), _) => {
+            parts.push(format!("ran {} ago, took {}", short(last.ago), short(last.took)));
+        }
+        (None, TTL) => parts.push("nobody has reported yet".to_owned()),
+        (None, _) => parts.push("has not run yet".to_owned()),
     }
     for (text, span) in [
         ("runs since", runs.running_for),
@@ -119,14 +130,18 @@ fn runs_text(runs: &WhyRuns) -> String {
         ("its service is removed in", runs.removal_in),
     ] {
         if span.0 > 0 {
-            parts.push(format!("{text} {span}"));
+            parts.push(format!("{text} {}", short(span)));
         }
     }
-    if runs.failures_in_a_row > 0 {
-        parts.push(format!("{} failures in a row", runs.failures_in_a_row));
+    match runs.failures_in_a_row {
+        0 => {}
+        1 => parts.push("failed once".to_owned()),
+        count => parts.push(format!("{count} failures in a row")),
     }
-    if runs.transitions > 0 {
-        parts.push(format!("changed {} times", runs.transitions));
+    match runs.transitions {
+        0 => {}
+        1 => parts.push("changed once".to_owned()),
+        count => parts.push(format!("changed {count} times")),
     }
     if runs.untold {
         parts.push("the catalog is not told yet".to_owned());
@@ -134,9 +149,64 @@ fn runs_text(runs: &WhyRuns) -> String {
     parts.join(", ")
 }
 
+/// A span with as many digits as somebody reads: seconds from ten on, tenths below, then
+/// milliseconds, then microseconds.
+fn short(span: GoDuration) -> GoDuration {
+    let unit = match span.0 {
+        10_000_000_000.. => 1_000_000_000,
+        1_000_000_000.. => 100_000_000,
+        1_000_000.. => 1_000_000,
+        _ => 1_000,
+    };
+    // Rounded half up, but not from something to nothing.
+    let rounded = span.0.saturating_add(unit / 2) / unit * unit;
+    GoDuration(if rounded == 0 { span.0 } else { rounded })
+}
+
+/// The kind of checks that others report.
+const TTL: &str = "ttl";
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spans_have_few_digits() {
+        for (nanos, expected) in [
+            (0, "0s"),
+            (255, "255ns"),
+            (255_541, "256µs"),
+            (819_919_193, "820ms"),
+            (1_543_718_096, "1.5s"),
+            (9_960_000_000, "10s"),
+            (59_978_929_545, "1m0s"),
+            (3_725_400_000_000, "1h2m5s"),
+        ] {
+            assert_eq!(short(GoDuration(nanos)).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn what_does_not_run_is_not_said_to_run() {
+        let shown = |id: &str, kind: &str, runs: WhyRuns| {
+            let check = WhyCheck {
+                check_id: id.into(),
+                kind: kind.into(),
+                service_id: "web1".into(),
+                status: "critical".into(),
+                runs: Some(runs),
+                ..WhyCheck::default()
+            };
+            super::check(&check).pop().unwrap()
+        };
+        let maintenance = shown("_service_maintenance:web1", "maintenance", WhyRuns::default());
+        assert_eq!(maintenance, "    until `maint -disable`");
+        let expires_in = GoDuration(59_991_351_448);
+        let waiting = WhyRuns { expires_in, ..WhyRuns::default() };
+        assert_eq!(shown("t", "ttl", waiting), "    nobody has reported yet, expires in 1m0s");
+        let once = WhyRuns { failures_in_a_row: 1, transitions: 1, ..WhyRuns::default() };
+        assert_eq!(shown("c", "tcp", once), "    has not run yet, failed once, changed once");
+    }
 
     #[test]
     fn an_instance_says_where_it_is_and_why() {
