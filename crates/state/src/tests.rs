@@ -20,7 +20,6 @@ use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use crate::texts::TextMap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
