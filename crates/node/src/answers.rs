@@ -4,16 +4,24 @@
 //! Invariant: an answer is given again only if the view at hand would give the same. That is so
 //! while its index stays, which a property test of the state holds.
 
-use crate::shared::{Ledger, SharedAnswer};
+use crate::shared::{Ledger, SharedAnswer, rows_bytes};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use tribune_state::{Index, Query, View, Visible};
+use tribune_state::kv::{KvBody, KvQuery};
+use tribune_state::{Body, Index, Query, View, Visible};
 
 /// How many bytes the kept answers may hold, with every form in which they were encoded.
 pub(crate) const ANSWERS_BYTES_MAX: usize = 32 << 20;
 
 /// How many answers are kept at most.
 pub(crate) const ANSWERS_MAX: usize = 8192;
+
+/// How many bytes of keys and values a list has whose rendering is kept: a smaller one is rendered
+/// as soon as found, a larger one would drive out all others.
+pub(crate) const LIST_BYTES_MIN: usize = 4 << 10;
+
+/// See [`LIST_BYTES_MIN`].
+pub(crate) const LIST_BYTES_MAX: usize = ANSWERS_BYTES_MAX / 8;
 
 /// The kept answers, in two generations: one that is asked for again moves to the younger; when
 /// there is too much, the older generation goes and the younger takes its place.
@@ -34,6 +42,9 @@ struct Generations {
 impl Answers {
     /// The answer of a view to a query, kept or made.
     pub fn answer(&self, view: &View, query: &Query, visible: &Visible) -> Arc<SharedAnswer> {
+        if matches!(query, Query::Kv(KvQuery::List(_))) {
+            return self.list(view, query, visible);
+        }
         let Some(index) = view.index_of(query) else {
             return Arc::new(SharedAnswer::new(view.answer(query, visible)));
         };
@@ -43,6 +54,24 @@ impl Answers {
         }
         let made = SharedAnswer::counted(view.answer(query, visible), self.ledger.clone());
         let made = Arc::new(made);
+        self.keep(key, made.clone());
+        made
+    }
+
+    /// A list of keys. Its rows are found each time, which is cheap; it is rendered again only if
+    /// they are not the same.
+    fn list(&self, view: &View, query: &Query, visible: &Visible) -> Arc<SharedAnswer> {
+        let made = view.answer(query, visible);
+        if !(LIST_BYTES_MIN..=LIST_BYTES_MAX).contains(&rows_bytes(&made.body)) {
+            return Arc::new(SharedAnswer::new(made));
+        }
+        let key = (query.clone(), visible.clone());
+        if let Some(kept) = self.find(&key, made.index)
+            && holds_the_same_rows(&kept.answer().body, &made.body)
+        {
+            return kept;
+        }
+        let made = Arc::new(SharedAnswer::counted(made, self.ledger.clone()));
         self.keep(key, made.clone());
         made
     }
@@ -71,6 +100,13 @@ impl Answers {
     }
 }
 
+fn holds_the_same_rows(one: &Body, other: &Body) -> bool {
+    let (Body::Kv(KvBody::Rows(one)), Body::Kv(KvBody::Rows(other))) = (one, other) else {
+        return false;
+    };
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| Arc::ptr_eq(one, other))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +114,7 @@ mod tests {
     use tribune_state::catalog::{
         Catalog, CatalogCommand, CatalogQuery, NodeRow, Register, ServiceRow,
     };
+    use tribune_state::kv::{KvCommand, KvSet};
     use tribune_state::{Command, Entry, LogIndex, Stamp, Store};
 
     fn register(store: &mut Store, node: &str, service: &str, port: i64) {
@@ -112,6 +149,41 @@ mod tests {
         let second = ask(&answers, &store, &of("web"));
         assert!(!Arc::ptr_eq(&first, &second));
         assert!(second.answer().index > first.answer().index);
+    }
+
+    fn put(store: &mut Store, key: &str, bytes: usize) {
+        let at = LogIndex(store.at().0 + 1);
+        let set = KvSet { key: key.into(), value: vec![b'v'; bytes].into(), flags: 0 };
+        let command = Command::Kv(KvCommand::Set(set));
+        store.apply(&Entry { at, stamp: Stamp::default(), command });
+    }
+
+    #[test]
+    fn a_list_is_given_again_until_one_of_its_rows_changes() {
+        let (answers, mut store) = (Answers::default(), Store::default());
+        let list = Query::Kv(KvQuery::List("a/".into()));
+        for key in ["a/1", "a/2", "b/1"] {
+            put(&mut store, key, LIST_BYTES_MIN);
+        }
+        let first = ask(&answers, &store, &list);
+        put(&mut store, "b/1", 1);
+        assert!(Arc::ptr_eq(&first, &ask(&answers, &store, &list)), "another prefix changed");
+        put(&mut store, "a/2", LIST_BYTES_MIN + 1);
+        let second = ask(&answers, &store, &list);
+        assert!(!Arc::ptr_eq(&first, &second));
+        assert!(second.answer().index > first.answer().index);
+    }
+
+    #[test]
+    fn a_list_that_is_small_or_huge_is_not_kept() {
+        let (answers, mut store) = (Answers::default(), Store::default());
+        for (prefix, bytes) in [("small/", 10), ("huge/", LIST_BYTES_MAX)] {
+            put(&mut store, &format!("{prefix}1"), bytes);
+            let list = Query::Kv(KvQuery::List(prefix.into()));
+            let first = ask(&answers, &store, &list);
+            assert!(!Arc::ptr_eq(&first, &ask(&answers, &store, &list)), "{prefix}");
+        }
+        assert_eq!(answers.ledger.bytes(), 0);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use tribune_state::catalog::{CatalogBody, Instance, Verdict};
+use tribune_state::kv::{KvBody, KvRow};
 use tribune_state::{Answer, Body};
 
 /// An answer with the encodings made of it so far.
@@ -72,8 +73,17 @@ impl Drop for SharedAnswer {
 }
 
 /// About how many bytes an answer holds beside the rows that it shares with the state.
-fn rows_bytes(body: &Body) -> usize {
-    let Body::Catalog(body) = body else { return ROW_BYTES };
+///
+/// Rows of keys count whole: they are replaced often, and an answer may be all that holds them.
+pub(crate) fn rows_bytes(body: &Body) -> usize {
+    let body = match body {
+        Body::Catalog(body) => body,
+        Body::Kv(KvBody::Rows(rows)) => {
+            let row = |row: &Arc<KvRow>| ROW_BYTES + row.key().len() + row.value().len();
+            return rows.iter().map(row).sum();
+        }
+        _ => return ROW_BYTES,
+    };
     let rows = match body {
         CatalogBody::Nodes(rows) => rows.len(),
         CatalogBody::Checks(rows) => rows.len(),

@@ -19,8 +19,8 @@ Lists the services of the catalog, or those of one node.
     $ {program} catalog services -node=node1
     $ {program} catalog services -filter='ServiceMeta.version == 2'
 
-A filter sees instances with their nodes (ServiceTags, NodeMeta, ...); with -node, instances
-alone (Tags, Meta, ...).
+A filter sees instances with their nodes (ServiceTags, NodeMeta, ...); with
+-node, instances alone (Tags, Meta, ...).
 ",
     flags: &[
         Flag::text("filter", "Only services of instances for which this expression is true."),
