@@ -21,7 +21,7 @@ pub(crate) const ANSWERS_MAX: usize = 8192;
 pub(crate) const LIST_BYTES_MIN: usize = 4 << 10;
 
 /// See [`LIST_BYTES_MIN`].
-pub(crate) const LIST_BYTES_MAX: usize = ANSWERS_BYTES_MAX / 8;
+pub(crate) const LIST_BYTES_MAX: usize = 4 << 20;
 
 /// The kept answers, in two generations: one that is asked for again moves to the younger; when
 /// there is too much, the older generation goes and the younger takes its place.
