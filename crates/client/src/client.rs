@@ -15,6 +15,7 @@ use crate::config::{Config, Token};
 use crate::connection::{Opened, Pool, RawReply};
 use crate::error::Error;
 use crate::lock::Lock;
+use crate::tls::Tls;
 use crate::{agent, catalog, coordinate, event, health, kv, session, status, txn};
 
 /// Above what a healthy agent needs for any answer it does not hold back, including the seven
@@ -46,9 +47,12 @@ impl Client {
     /// Connects on the first request.
     ///
     /// # Errors
-    /// The address is not usable.
+    /// The address is not usable, or a file for TLS.
     pub fn new(config: Config) -> Result<Self, Error> {
-        let pool = Pool::new(config.endpoint()?);
+        let endpoint = config.endpoint()?;
+        let tls = endpoint.is_tls().then(|| Tls::load(&config.tls_files, !config.tls_skip_verify));
+        let tls = tls.transpose().map_err(|error| Error::Invalid(error.to_string()))?;
+        let pool = Pool::new(endpoint, tls);
         Ok(Client { shared: Arc::new(Shared { pool, config }) })
     }
 
@@ -150,7 +154,9 @@ impl Client {
             "DELETE" => "Delete",
             _ => "Put",
         };
-        let url = format!("http://{}{target}", self.shared.pool.endpoint().authority());
+        let endpoint = self.shared.pool.endpoint();
+        let scheme = if endpoint.is_tls() { "https" } else { "http" };
+        let url = format!("{scheme}://{}{target}", endpoint.authority());
         Error::Transport { method, url, cause }
     }
 

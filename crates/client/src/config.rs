@@ -1,10 +1,11 @@
 //! Where the agent is and how to speak to it: addresses, the token, and the `CONSUL_*` variables.
-//! It opens nothing; TLS is refused here with a clear text until the client speaks it.
+//! It opens nothing.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use crate::error::{Error, io_text};
+use crate::tls::TlsFiles;
 
 /// The agent's address where nothing names another.
 pub const ADDRESS_DEFAULT: &str = "127.0.0.1:8500";
@@ -34,7 +35,8 @@ impl fmt::Debug for Token {
 /// How to reach an agent. [`Config::from_env`] reads what Consul's clients read.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
-    /// `host:port`, `http://host:port/prefix` or `unix:///path`; empty means the default.
+    /// `host:port`, `http://host:port/prefix`, `https://...` or `unix:///path`; empty means the
+    /// default.
     pub address: String,
     pub token: Option<Token>,
     /// `user:password` of HTTP basic authentication, for a proxy in front of the agent.
@@ -44,6 +46,10 @@ pub struct Config {
     pub partition: Option<String>,
     /// Asks for TLS where `address` names no scheme.
     pub tls: bool,
+    /// Whom TLS trusts, and what it shows.
+    pub tls_files: TlsFiles,
+    /// Takes any certificate of the agent.
+    pub tls_skip_verify: bool,
 }
 
 impl Config {
@@ -54,7 +60,7 @@ impl Config {
     /// The settings of the environment.
     ///
     /// # Errors
-    /// The token file cannot be read, or `CONSUL_HTTP_SSL` is no boolean.
+    /// The token file cannot be read, or `CONSUL_HTTP_SSL` or `CONSUL_HTTP_SSL_VERIFY` is no boolean.
     ///
     /// Source: Consul 1.22 documentation, "Consul command-line environment variables".
     pub fn from_env() -> Result<Self, Error> {
@@ -76,11 +82,21 @@ impl Config {
             .map(|auth| Token::new(if auth.contains(':') { auth } else { format!("{auth}:") }));
         config.namespace = read("CONSUL_NAMESPACE");
         config.partition = read("CONSUL_PARTITION");
-        if let Some(value) = read("CONSUL_HTTP_SSL") {
-            config.tls = go_bool(&value).ok_or_else(|| {
-                Error::Invalid(format!("CONSUL_HTTP_SSL must be true or false, not {value:?}"))
-            })?;
-        }
+        let switch = |name: &str| {
+            let bad = |value| format!("{name} must be true or false, not {value:?}");
+            let parse = |value: String| go_bool(&value).ok_or_else(|| Error::Invalid(bad(value)));
+            read(name).map(parse).transpose()
+        };
+        config.tls = switch("CONSUL_HTTP_SSL")?.unwrap_or(false);
+        config.tls_skip_verify = !switch("CONSUL_HTTP_SSL_VERIFY")?.unwrap_or(true);
+        let path = |name: &str| read(name).map(PathBuf::from);
+        config.tls_files = TlsFiles {
+            ca_file: path("CONSUL_CACERT"),
+            ca_path: path("CONSUL_CAPATH"),
+            cert_file: path("CONSUL_CLIENT_CERT"),
+            key_file: path("CONSUL_CLIENT_KEY"),
+            server_name: read("CONSUL_TLS_SERVER_NAME"),
+        };
         Ok(config)
     }
 
@@ -120,6 +136,7 @@ pub(crate) enum Endpoint {
         host: String,
         port: u16,
         prefix: String,
+        tls: bool,
     },
     Unix(PathBuf),
 }
@@ -134,15 +151,11 @@ impl Endpoint {
             Some((scheme, rest)) => (scheme, rest),
             None => (if tls { "https" } else { "http" }, address),
         };
-        match scheme {
-            "http" | "tcp" => {}
-            "https" => {
-                return Err(Error::Invalid(format!(
-                    "cannot reach {address:?}: this client does not speak TLS yet"
-                )));
-            }
+        let tls = match scheme {
+            "http" | "tcp" => false,
+            "https" => true,
             other => return Err(Error::Invalid(format!("unknown protocol scheme: {other}"))),
-        }
+        };
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let (host, port) = split_authority(authority);
         let port = port.parse().map_err(|_| bad_address(address))?;
@@ -151,10 +164,15 @@ impl Endpoint {
         }
         let path = path.trim_matches('/');
         let prefix = if path.is_empty() { String::new() } else { format!("/{path}") };
-        Ok(Endpoint::Tcp { host: host.to_string(), port, prefix })
+        Ok(Endpoint::Tcp { host: host.to_string(), port, prefix, tls })
     }
 
-    /// `http://host:port`, as error texts and the `Host` header name it.
+    /// True if TLS is to be spoken.
+    pub(crate) fn is_tls(&self) -> bool {
+        matches!(self, Endpoint::Tcp { tls: true, .. })
+    }
+
+    /// `host:port`, as error texts and the `Host` header name it.
     pub(crate) fn authority(&self) -> String {
         match self {
             Endpoint::Tcp { host, port, .. } if host.contains(':') => format!("[{host}]:{port}"),
@@ -194,7 +212,7 @@ mod tests {
     use super::*;
 
     fn tcp(host: &str, port: u16, prefix: &str) -> Endpoint {
-        Endpoint::Tcp { host: host.into(), port, prefix: prefix.into() }
+        Endpoint::Tcp { host: host.into(), port, prefix: prefix.into(), tls: false }
     }
 
     #[test]
@@ -214,10 +232,32 @@ mod tests {
 
     #[test]
     fn unusable_addresses_are_refused() {
-        for text in ["https://a", "ftp://a", "a:port", ":80", "a:70000"] {
+        for text in ["ftp://a", "a:port", ":80", "a:70000"] {
             assert!(Endpoint::parse(text, false).is_err(), "{text}");
         }
-        assert!(Endpoint::parse("a:80", true).unwrap_err().to_string().contains("TLS"));
+    }
+
+    #[test]
+    fn a_scheme_wins_over_the_switch() {
+        let is_tls = |text: &str, switch| Endpoint::parse(text, switch).unwrap().is_tls();
+        assert!(is_tls("https://a:1", false) && is_tls("a:1", true));
+        assert!(!is_tls("http://a:1", true) && !is_tls("a:1", false));
+    }
+
+    #[test]
+    fn tls_is_read_from_the_environment() {
+        let config = Config::from_lookup(|name| match name {
+            "CONSUL_HTTP_SSL" => Some("1".into()),
+            "CONSUL_HTTP_SSL_VERIFY" => Some("false".into()),
+            "CONSUL_CACERT" => Some("ca.pem".into()),
+            "CONSUL_TLS_SERVER_NAME" => Some("agent".into()),
+            _ => None,
+        });
+        let config = config.unwrap();
+        assert!(config.tls && config.tls_skip_verify);
+        let files = config.tls_files;
+        assert_eq!((files.ca_file, files.cert_file), (Some("ca.pem".into()), None));
+        assert_eq!(files.server_name.as_deref(), Some("agent"));
     }
 
     #[test]

@@ -19,6 +19,7 @@ use tokio::time::timeout;
 
 use crate::config::Endpoint;
 use crate::error::io_text;
+use crate::tls::Tls;
 
 /// Connections kept open while nobody uses them. More callers at once open more; these are closed
 /// after use, so that a burst does not hold sockets for ever.
@@ -30,6 +31,8 @@ const ANSWER_BYTES_MAX: usize = 1 << 30;
 
 pub(crate) struct Pool {
     endpoint: Endpoint,
+    /// How TLS is spoken, if it is.
+    tls: Option<Tls>,
     idle: Mutex<Vec<Connection>>,
 }
 
@@ -69,8 +72,8 @@ struct Connection {
 }
 
 impl Pool {
-    pub(crate) fn new(endpoint: Endpoint) -> Self {
-        Pool { endpoint, idle: Mutex::new(Vec::new()) }
+    pub(crate) fn new(endpoint: Endpoint, tls: Option<Tls>) -> Self {
+        Pool { endpoint, tls, idle: Mutex::new(Vec::new()) }
     }
 
     pub(crate) fn endpoint(&self) -> &Endpoint {
@@ -143,7 +146,9 @@ impl Pool {
                     .map_err(|cause| format!("dial tcp {}: {cause}", self.endpoint.authority()))?;
                 // Small requests must not wait for the acknowledgement of the one before.
                 stream.set_nodelay(true).map_err(|error| io_text(&error))?;
-                handshake(stream).await
+                let Some(tls) = &self.tls else { return handshake(stream).await };
+                let wrapped = timeout(CONNECT_TIMEOUT, tls.wrap(stream, host)).await;
+                handshake(wrapped.map_err(|_| "TLS handshake timeout".to_string())??).await
             }
             Endpoint::Unix(path) => {
                 let dialled = dial(UnixStream::connect(path)).await;

@@ -1,6 +1,6 @@
 //! A client of Tribune, and of any agent that speaks Consul's HTTP API, for Rust programs.
-//! Start with [`Client::from_env`]. It speaks plain HTTP and unix sockets, not yet TLS, and runs
-//! on tokio. Nothing here keeps state between requests but open connections.
+//! Start with [`Client::from_env`]. It speaks HTTP, HTTPS and unix sockets, and runs on
+//! tokio. Nothing here keeps state between requests but open connections.
 
 #![forbid(unsafe_code)]
 
@@ -20,6 +20,7 @@ pub mod monitor;
 pub mod plan;
 pub mod session;
 pub mod status;
+pub mod tls;
 pub mod txn;
 mod watch;
 
@@ -34,6 +35,7 @@ pub use config::{ADDRESS_DEFAULT, Config, Token, token_file};
 pub use error::{Error, io_text};
 pub use lock::{Lock, LockGuard};
 pub use session::{KeepAlive, SessionOptions};
+pub use tls::TlsFiles;
 pub use watch::Watch;
 
 /// The nouns of the wire.

@@ -19,8 +19,9 @@ use tribune_durable::{Disk, DiskError};
 
 pub use lock::{DirLock, LockError};
 
-/// Zeroes written at once when a file is prefilled: large enough for full disk speed.
-const PREFILL_BYTES: usize = 1 << 20;
+/// How much zero is written at a time. The system keeps what one write brought as one piece of its
+/// page cache, and to change a byte of a piece later costs as much as the piece is large: a page.
+const PREFILL_BYTES: usize = 4 << 10;
 
 /// A clonable handle of one directory. Clones share the open files, so a snapshot can be written
 /// on another thread than the log.

@@ -1,7 +1,9 @@
 //! The flags that every command shares which speaks to an agent, and the client they make. A flag
 //! wins over its `CONSUL_*` variable.
 
-use tribune_client::{Client, Config, Token, token_file};
+use std::path::PathBuf;
+
+use tribune_client::{Client, Config, TlsFiles, Token, token_file};
 
 use super::command::Failure;
 use super::console::Console;
@@ -10,7 +12,7 @@ use super::flags::{Flag, Parsed};
 pub(crate) const AGENT_FLAGS: &[Flag] = &[
     Flag::text(
         "http-addr",
-        "Address of the agent: host:port, http://host:port or unix:///path. Also \
+        "Address of the agent: host:port, https://host:port or unix:///path. Also \
          CONSUL_HTTP_ADDR; 127.0.0.1:8500 by default.",
     ),
     Flag::text("token", "Token to send with the request. Also CONSUL_HTTP_TOKEN."),
@@ -49,6 +51,15 @@ fn connect(console: &Console, flags: &Parsed) -> Result<Client, tribune_client::
     })?;
     config.token = token.or(config.token);
     config.address = given("http-addr").unwrap_or(config.address);
+    let path = |name: &str, otherwise| given(name).map(PathBuf::from).or(otherwise);
+    let files = config.tls_files;
+    config.tls_files = TlsFiles {
+        ca_file: path("ca-file", files.ca_file),
+        ca_path: path("ca-path", files.ca_path),
+        cert_file: path("client-cert", files.cert_file),
+        key_file: path("client-key", files.key_file),
+        server_name: given("tls-server-name").or(files.server_name),
+    };
     config.datacenter = given("datacenter");
     config.namespace = given("namespace").or(config.namespace);
     config.partition = given("partition").or(config.partition);
