@@ -60,7 +60,8 @@ impl Config {
     /// The settings of the environment.
     ///
     /// # Errors
-    /// The token file cannot be read, or `CONSUL_HTTP_SSL` or `CONSUL_HTTP_SSL_VERIFY` is no boolean.
+    /// The token file cannot be read, or `CONSUL_HTTP_SSL` or `CONSUL_HTTP_SSL_VERIFY` is no
+    /// boolean.
     ///
     /// Source: Consul 1.22 documentation, "Consul command-line environment variables".
     pub fn from_env() -> Result<Self, Error> {
