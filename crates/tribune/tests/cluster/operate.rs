@@ -146,21 +146,24 @@ fn the_command_line_filters_the_catalog() {
 #[test]
 fn commands_reach_an_agent_by_https_if_they_trust_it() {
     let folder = Folder::new("https");
-    let names = ["127.0.0.1".to_owned(), "agent".to_owned()];
+    // Connections of other tests take ports of 127.0.0.1, and might take this one.
+    let address = "127.0.0.84";
+    let names = [address.to_owned(), "agent".to_owned()];
     let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
     let (cert, key) = (folder.0.join("cert.pem"), folder.0.join("key.pem"));
     std::fs::write(&cert, made.cert.pem()).expect("written");
     std::fs::write(&key, made.signing_key.serialize_pem()).expect("written");
-    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+    let port = std::net::TcpListener::bind((address, 0)).and_then(|free| free.local_addr());
     let port = port.expect("a free port").port();
     folder.write(&format!(
-        "ports {{ https = {port} }}\ntls {{ https {{ cert_file = {cert:?} key_file = {key:?} }} }}"
+        "ports {{ https = {port} }}\naddresses {{ https = \"{address}\" }}\n\
+         tls {{ https {{ cert_file = {cert:?} key_file = {key:?} }} }}"
     ));
     let _agent = folder.start();
     let run = |variables: &[(&str, &str)], flags: &[&str]| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tribune"));
         command.args(["kv", "get"]).args(flags).arg("first");
-        command.env("CONSUL_HTTP_ADDR", format!("https://127.0.0.1:{port}"));
+        command.env("CONSUL_HTTP_ADDR", format!("https://{address}:{port}"));
         command.env("SSL_CERT_FILE", folder.0.join("none.pem")).envs(variables.iter().copied());
         let done = command.output().expect("the program runs");
         String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr)
@@ -169,13 +172,13 @@ fn commands_reach_an_agent_by_https_if_they_trust_it() {
     assert_eq!(run(&[("CONSUL_CACERT", trusted)], &[]), "1\n");
     assert_eq!(run(&[], &["-ca-file", trusted, "-tls-server-name=agent"]), "1\n");
     assert_eq!(run(&[("CONSUL_HTTP_SSL_VERIFY", "false")], &[]), "1\n");
-    let plain = [("CONSUL_HTTP_ADDR", &*format!("127.0.0.1:{port}"))];
+    let plain = [("CONSUL_HTTP_ADDR", &*format!("{address}:{port}"))];
     let switched = [plain[0], ("CONSUL_HTTP_SSL", "true"), ("CONSUL_CACERT", trusted)];
     assert_eq!(run(&switched, &[]), "1\n");
     let other_name = run(&[("CONSUL_CACERT", trusted)], &["-tls-server-name=elsewhere"]);
     assert!(other_name.contains("tls: invalid peer certificate"), "{other_name}");
     let doubted = run(&[], &[]);
-    assert!(doubted.contains("https://127.0.0.1:") && doubted.contains("tls: "), "{doubted}");
+    assert!(doubted.contains("https://127.0.0.84:") && doubted.contains("tls: "), "{doubted}");
     let no_file = run(&[], &["-ca-file=nosuch.pem"]);
     assert!(no_file.contains("nosuch.pem"), "{no_file}");
 }
