@@ -12,7 +12,6 @@ use tribune_state::ids::{CheckId, ServiceId};
 use tribune_state::{Command, TextMap};
 
 use crate::alarms::Alarm;
-use crate::check::plan::Run;
 use crate::effect::{Effect, Note};
 use crate::input::{CatalogSnapshot, Taken, Ticket};
 #[cfg(feature = "planted-bugs")]
@@ -136,19 +135,11 @@ impl Sync {
         self.queue.len() + self.under_way.as_ref().map_or(0, |own| own.items.len())
     }
 
-    fn take(
-        &mut self,
-        bytes_of: impl Fn(&Item) -> usize,
-        comes_later: impl Fn(&Item, &[(Place, Item)]) -> bool,
-    ) -> Vec<(Place, Item)> {
+    fn take(&mut self, bytes_of: impl Fn(&Item) -> usize) -> Vec<(Place, Item)> {
         let mut items = Vec::new();
         let mut bytes = 0;
         while items.len() < self.items_max && bytes < ENTRY_BYTES_MAX {
-            let Some(first) = self.queue.first_entry() else { break };
-            if comes_later(first.get(), &items) {
-                break;
-            }
-            let (place, item) = first.remove_entry();
+            let Some((place, item)) = self.queue.pop_first() else { break };
             bytes += bytes_of(&item);
             self.places.remove(&item);
             items.push((place, item));
@@ -166,19 +157,6 @@ fn bytes_of(state: &State, item: &Item) -> usize {
         }
         Item::Node => 0,
     }
-}
-
-/// True for a check that follows others when some stand before it in this entry: as with Consul
-/// it is told of in an entry of its own, after what it follows. One that comes with its service
-/// stays with it, so that no reader sees that service without its check.
-/// Source: transcripts/agent/alias.txt.
-fn follows_after(state: &State, item: &Item, before: &[(Place, Item)]) -> bool {
-    let Item::Check(id) = item else { return false };
-    let Some(check) = state.checks.get(id) else { return false };
-    let service = Item::Service(check.kept.service.clone());
-    matches!(check.plan.run, Run::Alias(_))
-        && before.iter().any(|(_, own)| matches!(own, Item::Check(_)))
-        && before.iter().all(|(_, own)| *own != service)
 }
 
 /// Begins the comparison, unless a write is under way; then it follows that.
@@ -208,8 +186,7 @@ pub(crate) fn flush(state: &mut State) {
         return;
     }
     let mut sync = std::mem::take(sync);
-    let comes_later = |item: &Item, before: &[(Place, Item)]| follows_after(state, item, before);
-    let items = sync.take(|item| bytes_of(state, item), comes_later);
+    let items = sync.take(|item| bytes_of(state, item));
     sync.tickets += 1;
     let ticket = Ticket(sync.tickets);
     state.sync = sync;

@@ -68,21 +68,6 @@ fn renewed_settings_hold_at_once_and_the_node_is_told_of_its_metadata() {
     assert_eq!(world.snapshot().node.unwrap().modify_index, index);
 }
 
-/// Source: transcripts/agent/alias.txt, exchange 10.
-#[test]
-fn a_check_that_follows_is_told_after_what_it_follows_unless_its_service_is_new() {
-    let mut world = World::new();
-    world.register(r#"{"Name":"al","Check":{"CheckID":"w","TTL":"600s"}}"#).unwrap();
-    let new = r#"{"Name":"new","Checks":[{"CheckID":"own","TTL":"600s"},
-        {"CheckID":"f","AliasService":"al"}]}"#;
-    world.register(new).unwrap();
-    let index = |world: &World, id: &str| world.told_check(id).unwrap().modify_index;
-    assert_eq!(index(&world, "f"), world.told_service("new").unwrap().modify_index);
-    world.ttl("w", "passing", "").unwrap();
-    assert_eq!(world.told_status("f"), "passing");
-    assert!(index(&world, "f") > index(&world, "w"));
-}
-
 #[test]
 fn a_registration_is_readable_when_it_is_answered() {
     let mut world = World::new();
