@@ -178,12 +178,12 @@ fn others_are_there(
 }
 
 /// It is shown for the first time after a restart. False if that is no state it can have.
-/// `anew` if it may have come to this state only just now.
+/// `anew` if it may have come to this state only just now, by a change that counts as this one.
 pub fn came_back_as(
     check: &mut Check,
     status: &CheckStatus,
     output: &str,
-    anew: bool,
+    anew: Option<u64>,
     now: Moment,
 ) -> bool {
     if !check.unsure.iter().any(|kept| kept.status == *status) {
@@ -191,8 +191,9 @@ pub fn came_back_as(
     }
     // The disk has one of these, and nobody knows which: it lasts as long as the shortest.
     let candidates = std::mem::take(&mut check.unsure);
-    if anew {
+    if let Some(seq) = anew {
         check.states = candidates.into();
+        check.states.push_back(Kept { seq, status: status.clone(), until_ms: None });
     } else {
         let one_of = candidates.into_iter().filter(|kept| kept.status == *status);
         let shortest = one_of.reduce(|one, other| {
