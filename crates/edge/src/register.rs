@@ -357,6 +357,9 @@ pub(crate) fn restored_service(state: &mut State, kept: KeptService) {
 pub(crate) fn restored_check(state: &mut State, id: CheckId, kept: KeptCheck) {
     let service = state.services.get(&kept.service);
     if service.is_none() && !kept.service.is_empty() {
+        // A power cut between the lines of a removal: its state goes as well, or a later check
+        // of this id would begin with it.
+        state.journal.remembered.remove(&id);
         return;
     }
     let target = service.and_then(|own| own.target(&state.settings));

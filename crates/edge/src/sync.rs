@@ -40,7 +40,8 @@ pub(crate) struct Sync {
     places: BTreeMap<Item, Place>,
     last_place: Place,
     under_way: Option<UnderWay>,
-    is_reading: bool,
+    /// While the catalog is read: what was touched since, of which the answer may know nothing.
+    reading: Option<BTreeSet<Item>>,
     /// True after a failure, until the next request or comparison.
     is_held: bool,
     failures: u32,
@@ -79,7 +80,7 @@ impl Default for Sync {
             places: BTreeMap::new(),
             last_place: 0,
             under_way: None,
-            is_reading: false,
+            reading: None,
             is_held: false,
             failures: 0,
             tickets: 0,
@@ -95,6 +96,9 @@ impl Sync {
     /// Puts an item in the queue. One that waits already keeps its place.
     pub fn touch(&mut self, item: Item) {
         self.touches += 1;
+        if let Some(since) = &mut self.reading {
+            since.insert(item.clone());
+        }
         if !self.places.contains_key(&item) {
             self.last_place += 1;
             self.queue.insert(self.last_place, item.clone());
@@ -166,12 +170,12 @@ pub(crate) fn compare_soon(state: &mut State) {
 
 /// The deadline of the comparison has come.
 pub(crate) fn on_full_sync(state: &mut State) {
-    if state.sync.under_way.is_some() || state.sync.is_reading {
+    if state.sync.under_way.is_some() || state.sync.reading.is_some() {
         // The write's report sets the next deadline if it fails; else look again soon.
         state.alarms.set(Alarm::FullSync, state.now + RETRY_FIRST);
         return;
     }
-    state.sync.is_reading = true;
+    state.sync.reading = Some(BTreeSet::new());
     state.sync.is_held = false;
     state.effects.push(Effect::ReadCatalog);
     let interval = state.settings.sync_interval;
@@ -182,7 +186,7 @@ pub(crate) fn on_full_sync(state: &mut State) {
 /// Sends what waits, unless a write is under way or the last one has failed.
 pub(crate) fn flush(state: &mut State) {
     let sync = &mut state.sync;
-    if sync.under_way.is_some() || sync.is_reading || sync.is_held || sync.queue.is_empty() {
+    if sync.under_way.is_some() || sync.reading.is_some() || sync.is_held || sync.queue.is_empty() {
         return;
     }
     let mut sync = std::mem::take(sync);
@@ -242,10 +246,7 @@ pub(crate) fn on_proposed(state: &mut State, ticket: Ticket, taken: Taken) {
 
 /// What the catalog holds has been read: queue what differs.
 pub(crate) fn on_catalog(state: &mut State, snapshot: &CatalogSnapshot) {
-    if !state.sync.is_reading {
-        return;
-    }
-    state.sync.is_reading = false;
+    let Some(since) = state.sync.reading.take() else { return };
     let node = snapshot.node.as_ref();
     let mut differs = BTreeSet::new();
     state.sync.node_is_told = node.is_some_and(|told| node_is_told(&state.settings.node, told));
@@ -254,9 +255,11 @@ pub(crate) fn on_catalog(state: &mut State, snapshot: &CatalogSnapshot) {
     }
     compare_services(state, snapshot, &mut differs);
     compare_checks(state, snapshot, &mut differs);
-    // What waited and turns out to be told needs no write, unless an older one may still follow.
+    // What waited and turns out to be told needs no write, unless an older one may still follow,
+    // or somebody asked for it after the catalog was read.
     let sync = &mut state.sync;
     differs.extend(sync.doubtful.iter().cloned());
+    differs.extend(since);
     sync.queue.retain(|_, item| differs.contains(item));
     sync.places.retain(|item, _| differs.contains(item));
     for item in differs {

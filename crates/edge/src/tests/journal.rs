@@ -119,6 +119,22 @@ fn a_power_cut_may_tear_any_part_of_the_last_save_and_of_no_other() {
 }
 
 #[test]
+fn a_removal_that_was_cut_off_leaves_no_state_to_a_later_check() {
+    let mut world = World::new();
+    world.register(r#"{"Name":"s","Check":{"TTL":"1h","CheckID":"t"}}"#).unwrap();
+    world.ttl("t", "passing", "well").unwrap();
+    world.run_for(5.0);
+    world.deregister("s").unwrap();
+    let text = String::from_utf8(world.file.clone()).unwrap();
+    let cut = text.find("{\"CheckGone\"").unwrap();
+    world.file.truncate(cut);
+    let mut back = again(&world, 5_000);
+    assert!(back.services.is_empty() && back.checks.is_empty());
+    back.register(r#"{"Name":"s","Check":{"TTL":"1h","CheckID":"t"}}"#).unwrap();
+    assert_eq!(back.status("t"), ("critical".into(), String::new()));
+}
+
+#[test]
 fn a_file_of_the_first_format_is_read() {
     let old = b"{\"Registrations\":1}\n{\"ServiceGone\":\"s\"}\n{\"CheckGone\":\"c\"}\n";
     assert!(Edge::new(settings(1), old).is_ok());

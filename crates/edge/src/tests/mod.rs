@@ -38,6 +38,15 @@ enum Cluster {
     TakesInSilence,
 }
 
+/// What else can be wrong with it.
+#[derive(Default)]
+struct Faults {
+    /// How long a read of the catalog is under way, with what it held when it began.
+    reads_take: Duration,
+    /// A write that registers this service is not taken, nor anything else of it.
+    poison: Option<String>,
+}
+
 struct World {
     edge: Edge,
     now: Duration,
@@ -46,8 +55,7 @@ struct World {
     /// Counts requests, then events.
     counts: (u64, u64),
     cluster: Cluster,
-    /// A write that registers this service is not taken, nor anything else of it.
-    poison: Option<String>,
+    faults: Faults,
     target: Target,
     probes: Vec<(Duration, ProbeRequest)>,
     file: Vec<u8>,
@@ -107,7 +115,7 @@ impl World {
             agenda: BTreeMap::new(),
             counts: (0, 0),
             cluster: Cluster::Takes,
-            poison: None,
+            faults: Faults::default(),
             target: Target { listens: Vec::new(), fails_in: Duration::from_millis(1) },
             probes: Vec::new(),
             file,
@@ -184,8 +192,11 @@ impl World {
             }
         }
         if read {
-            let snapshot = self.snapshot();
-            self.step(Input::Catalog(Box::new(snapshot)));
+            let snapshot = Input::Catalog(Box::new(self.snapshot()));
+            match self.faults.reads_take.is_zero() {
+                true => self.step(snapshot),
+                false => self.later(self.faults.reads_take, snapshot),
+            }
         }
     }
 
@@ -194,7 +205,7 @@ impl World {
         all.iter().any(|command| match command {
             CatalogCommand::Register(register) => {
                 let id = register.service.as_ref().map(|service| service.id.as_str());
-                id.is_some_and(|id| self.poison.as_deref() == Some(id))
+                id.is_some_and(|id| self.faults.poison.as_deref() == Some(id))
             }
             _ => false,
         })

@@ -80,6 +80,22 @@ fn a_registration_is_readable_when_it_is_answered() {
 }
 
 #[test]
+fn what_is_asked_for_while_the_catalog_is_read_is_written() {
+    let mut world = World::new();
+    world.register_check(r#"{"ID":"c","Name":"c","TTL":"1h"}"#).unwrap();
+    world.run_for(1.0);
+    world.faults.reads_take = secs(2.0);
+    world.step(Input::Ask(RequestId(999), Box::new(Ask::SyncNow)));
+    world.run_for(0.1);
+    let node: CatalogCommand =
+        CatalogCommand::Deregister(Deregister { node: "node1".into(), ..Deregister::default() });
+    world.meddle(node);
+    // What the read will say is that the catalog has it.
+    world.register_check(r#"{"ID":"c","Name":"c","TTL":"1h"}"#).unwrap();
+    assert!(world.told_check("c").is_some());
+}
+
+#[test]
 fn a_change_that_changes_nothing_is_not_written() {
     let mut world = World::new();
     let body = r#"{"Name":"s","Port":1,"Check":{"TTL":"10h","Status":"passing"}}"#;
@@ -191,7 +207,7 @@ fn one_item_that_is_never_taken_does_not_hold_up_the_others() {
     for at in 0..20 {
         world.register(&format!(r#"{{"Name":"s{at}"}}"#)).unwrap();
     }
-    world.poison = Some("s7".into());
+    world.faults.poison = Some("s7".into());
     for at in 0..20 {
         let body = format!(r#"{{"Name":"s{at}","Port":{}}}"#, at + 1);
         world.register(&body).unwrap();
@@ -201,7 +217,7 @@ fn one_item_that_is_never_taken_does_not_hold_up_the_others() {
         let expected = if at == 7 { 0 } else { at + 1 };
         assert_eq!(world.told_service(&format!("s{at}")).unwrap().port, expected);
     }
-    world.poison = None;
+    world.faults.poison = None;
     world.run_for(60.0);
     assert_eq!(world.told_service("s7").unwrap().port, 8);
 }
