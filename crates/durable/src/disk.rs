@@ -56,6 +56,14 @@ pub enum DiskError {
     SyncFailed { name: String, text: String },
 }
 
+impl DiskError {
+    /// Whether what was written before is in doubt, so that the process must end, whatever it
+    /// wrote: a second sync of it would succeed and prove nothing.
+    pub fn is_fatal(&self) -> bool {
+        matches!(self, DiskError::SyncFailed { .. })
+    }
+}
+
 impl<D: Disk + ?Sized> Disk for Box<D> {
     fn list(&self) -> Result<Vec<String>, DiskError> {
         (**self).list()

@@ -46,6 +46,13 @@ pub enum SnapshotError {
     TooLong { what: &'static str, bytes: usize, bytes_max: usize },
 }
 
+impl SnapshotError {
+    /// Whether the process must end; see [`DiskError::is_fatal`].
+    pub fn is_fatal(&self) -> bool {
+        matches!(self, SnapshotError::Disk(error) if error.is_fatal())
+    }
+}
+
 /// A snapshot file, known by its name only.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SnapshotName {

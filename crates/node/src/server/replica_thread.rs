@@ -4,6 +4,7 @@ use super::disk_thread::{DiskJob, LogHome};
 use super::handle::Shared;
 use super::jobs::{JobQueue, Jobs};
 use super::meter::Meter;
+use crate::blocking::Parked;
 use crate::clock::Clock;
 use crate::cluster::ClusterError;
 use std::collections::BTreeMap;
@@ -61,6 +62,7 @@ pub(crate) struct Loop<D: Disk + Clone + 'static> {
     pub shared: Arc<Shared>,
     pub jobs: JobQueue,
     pub sender: Jobs,
+    pub parked: Parked,
     pub notifier: Sender<Published>,
     pub waiting: Waiting,
     pub meter: Meter,
@@ -201,7 +203,7 @@ impl<D: Disk + Clone + 'static> Loop<D> {
             }
             Effect::Snapshot(order) => self.snapshot(order),
             Effect::Compact { through } => match &mut self.log {
-                Log::Here(log) => log.compact(through),
+                Log::Here(log) => log.compact(through)?,
                 Log::There(disk) => {
                     let _ = disk.send(DiskJob::Compact(through));
                 }
@@ -235,7 +237,8 @@ impl<D: Disk + Clone + 'static> Loop<D> {
     /// Readers see the state first; whoever waits for its events is woken on another thread.
     fn publish(&self, published: Published) {
         self.shared.view.store(Arc::new(published.view.clone()));
-        if !published.events.is_empty() {
+        // Who parks from here on looks at the view just stored before waiting.
+        if !published.events.is_empty() && self.parked.len() > 0 {
             let _ = self.notifier.send(published);
         }
     }
@@ -250,15 +253,16 @@ impl<D: Disk + Clone + 'static> Loop<D> {
             let saved = match boot::write_snapshot(&mut disk, &order) {
                 Ok(bytes) => {
                     tracing::info!(index, bytes, "wrote a snapshot");
-                    Some(index)
+                    Job::SnapshotSaved { index: Some(index) }
                 }
+                Err(error) if error.is_fatal() => Job::Fatal(error.to_string()),
                 Err(error) => {
                     tracing::warn!(%error, index, "could not write a snapshot");
-                    None
+                    Job::SnapshotSaved { index: None }
                 }
             };
             sample.record_time(clock.now().saturating_sub(began));
-            let _ = answer.tell(Job::SnapshotSaved { index: saved });
+            let _ = answer.tell(saved);
         });
         if let Err(error) = spawned {
             tracing::warn!(%error, "could not start a snapshot");

@@ -112,17 +112,19 @@ pub fn start<D: Disk + Clone + 'static>(
             let disk = MemDisk::new();
             let options = WalOptions { salt: random_u64(), ballast_bytes: 0, ..Default::default() };
             let (wal, recovered) = Wal::open(disk.clone(), options)?;
-            launch(config, disk, recovered, |_| Ok((Log::Here(Box::new(LogHome::new(wal))), None)))
+            launch(config, disk, recovered, |_, _| {
+                Ok((Log::Here(Box::new(LogHome::new(wal))), None))
+            })
         }
         DiskKind::Directory(disk) => {
             let options = planted(WalOptions { salt: random_u64(), ..Default::default() });
             let (wal, recovered) = Wal::open(disk.clone(), options)?;
-            launch(config, disk, recovered, |jobs| {
+            launch(config, disk, recovered, |jobs, clock| {
                 let (sender, receiver) = channel();
                 let home = LogHome::new(wal);
                 let thread = std::thread::Builder::new()
                     .name("disk".to_owned())
-                    .spawn(move || disk_thread::run(home, &receiver, &jobs))?;
+                    .spawn(move || disk_thread::run(home, &receiver, &jobs, clock))?;
                 Ok((Log::There(sender), Some(thread)))
             })
         }
@@ -149,14 +151,14 @@ fn launch<D: Disk + Clone + 'static>(
     config: ServerConfig,
     disk: D,
     recovered: Recovered,
-    log: impl FnOnce(Jobs) -> std::io::Result<(Log, DiskThread)>,
+    log: impl FnOnce(Jobs, Clock) -> std::io::Result<(Log, DiskThread)>,
 ) -> Result<(Server, Stopped), ServerError> {
     let clock = Clock::start();
     let metrics = ServerMetrics::new(&config.metrics);
     let replica = replica(&config, &disk, recovered, &clock)?;
     metrics.raft.restore_duration.set(clock.now().as_secs_f64() * 1e3);
     let (sender, jobs) = queue();
-    let (log, disk_thread) = log(sender.clone())?;
+    let (log, disk_thread) = log(sender.clone(), clock)?;
     let shared = Arc::new(Shared::new(replica.view().clone()));
     let parked = Parked::default();
     let (notifier, published) = channel();
@@ -173,6 +175,7 @@ fn launch<D: Disk + Clone + 'static>(
         shared: shared.clone(),
         jobs,
         sender: sender.clone(),
+        parked: parked.clone(),
         notifier,
         waiting: Waiting::default(),
         meter: Meter::new(metrics.clone(), clock.now()),

@@ -47,6 +47,8 @@ pub enum ServerEvent {
     DiskDone,
     /// The disk thread has had nothing to do for a while.
     DiskIdle(u64),
+    /// A segment is prefilled beside the log.
+    Beside,
     /// The snapshot's thread has a question.
     Snapshot,
     /// The call that the snapshot's thread asked for happens.

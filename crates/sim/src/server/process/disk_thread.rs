@@ -8,7 +8,7 @@ use crate::server::world::{ServerEvent, World};
 use std::collections::VecDeque;
 use std::time::Duration;
 use tribune_durable::ballast::Space;
-use tribune_durable::{AppendError, Batch, Wal};
+use tribune_durable::{AppendError, Batch, DiskError, SegmentPlan, Wal};
 use tribune_replica::Input;
 
 /// After this long without work the log is closed with a small frame.
@@ -19,6 +19,9 @@ const SPACE_LOOK: Duration = Duration::from_secs(1);
 
 /// A sync of a good disk takes about so long.
 const SYNC_USUAL: Duration = Duration::from_micros(400);
+
+/// To prefill a segment beside the log takes so long.
+const PREFILL_USUAL: Duration = Duration::from_millis(3);
 
 /// A sync of this length counts as one of a slow disk.
 const SYNC_SLOW: Duration = Duration::from_millis(300);
@@ -39,6 +42,10 @@ enum DiskJob {
 pub struct DiskThread {
     wal: Wal<SimDisk>,
     low: bool,
+    /// The segment that is being prefilled beside the log.
+    beside: Option<SegmentPlan>,
+    /// While the log is busy: when space is looked for again, and a segment prefilled.
+    look_at: Duration,
     jobs: VecDeque<DiskJob>,
     /// Counts jobs, so that an idle thread knows that it was.
     number: u64,
@@ -47,7 +54,8 @@ pub struct DiskThread {
 impl DiskThread {
     pub fn new(wal: Wal<SimDisk>) -> DiskThread {
         let low = wal.space() != Space::Ample;
-        DiskThread { wal, low, jobs: VecDeque::new(), number: 0 }
+        let jobs = VecDeque::new();
+        DiskThread { wal, low, beside: None, look_at: Duration::ZERO, jobs, number: 0 }
     }
 
     /// True if a job is under way.
@@ -79,13 +87,26 @@ impl DiskThread {
             Err(error) => return Err(error.to_string()),
         }
         // As in the node: a segment that could not be prepared is made when it is needed.
-        let _ = self.wal.prepare_next_segment();
-        if self.low && self.wal.restore_ballast().unwrap_or(false) {
-            self.low = false;
-            return Ok(true);
+        if self.beside.is_none() {
+            self.wal.prepare_next_segment().map(|_| ()).or_else(survivable)?;
         }
-        Ok(false)
+        self.look_for_space()
     }
+
+    /// True if space has come back.
+    fn look_for_space(&mut self) -> Result<bool, String> {
+        if !self.low {
+            return Ok(false);
+        }
+        let held = self.wal.restore_ballast().or_else(|error| survivable(error).map(|()| false))?;
+        self.low = !held;
+        Ok(held)
+    }
+}
+
+/// As in the node: a failed sync ends the process, wherever it was.
+fn survivable(error: DiskError) -> Result<(), String> {
+    if error.is_fatal() { Err(error.to_string()) } else { Ok(()) }
 }
 
 /// How many calls of a job may happen before a crash in the middle of it.
@@ -143,12 +164,14 @@ pub fn done(world: &mut World) -> crate::server::invariants::Verdict {
             }
             Err(error) => Err(error.to_string()),
         },
-        DiskJob::Compact(through) => {
-            // What was not removed goes at the next call.
-            let _ = disk.wal.compact(*through);
-            Ok(None)
-        }
+        // What was not removed goes at the next call.
+        DiskJob::Compact(through) => disk
+            .wal
+            .compact(*through)
+            .map(|_| None)
+            .or_else(|error| survivable(error).map(|()| None)),
     };
+    let appended = matches!(result, Ok(Some(_)));
     disk.jobs.pop_front();
     let (number, more) = (disk.number, !disk.jobs.is_empty());
     let handle = world.disk.clone();
@@ -159,6 +182,9 @@ pub fn done(world: &mut World) -> crate::server::invariants::Verdict {
         Ok(input) => {
             if let Some(input) = input {
                 turn::arrives(world, input);
+            }
+            if appended && !tend(world) {
+                return Ok(());
             }
             if more {
                 begin(world);
@@ -171,29 +197,78 @@ pub fn done(world: &mut World) -> crate::server::invariants::Verdict {
     Ok(())
 }
 
+/// What is seen to between two batches. False if the process has ended over it.
+fn tend(world: &mut World) -> bool {
+    let now = world.queue.now();
+    let Some(process) = &mut world.process else { return false };
+    let disk = &mut process.disk;
+    if now < disk.look_at {
+        return true;
+    }
+    let plan = if disk.beside.is_none() { disk.wal.plan_next_segment() } else { None };
+    let begins = plan.is_some();
+    disk.beside = disk.beside.take().or(plan);
+    let looked = if disk.low {
+        disk.look_at = now + SPACE_LOOK;
+        disk.look_for_space()
+    } else {
+        Ok(false)
+    };
+    if begins {
+        world.server_after(world.host.slow_disk.unwrap_or(PREFILL_USUAL), ServerEvent::Beside);
+    }
+    survives(world, looked)
+}
+
+/// The segment beside the log is prefilled, and taken over.
+pub fn beside(world: &mut World) -> crate::server::invariants::Verdict {
+    let now = world.queue.now();
+    let mut handle = world.disk.clone();
+    let Some(process) = &mut world.process else { return Ok(()) };
+    let disk = &mut process.disk;
+    let Some(plan) = disk.beside.take() else { return Ok(()) };
+    let made = plan.run(&mut handle).and_then(|()| disk.wal.adopt_segment(plan));
+    let looked = made.map(|_| false).or_else(|error| {
+        disk.look_at = now + SPACE_LOOK;
+        survivable(error).map(|()| false)
+    });
+    survives(world, looked);
+    Ok(())
+}
+
+/// Tells that space has come back; false if the process has ended over what it did.
+fn survives(world: &mut World, looked: Result<bool, String>) -> bool {
+    let handle = world.disk.clone();
+    if turn::died(world, &handle) {
+        return false;
+    }
+    match looked {
+        Ok(true) => turn::arrives(world, Input::Space { low: false }),
+        Ok(false) => {}
+        Err(why) => {
+            exit(world, &why);
+            return false;
+        }
+    }
+    true
+}
+
 /// The thread has had nothing to do since that job.
 pub fn idle(world: &mut World, job: u64) -> crate::server::invariants::Verdict {
     let Some(process) = &mut world.process else { return Ok(()) };
     if process.disk.number != job || process.disk.busy() {
         return Ok(());
     }
-    let result = process.disk.look_idle();
+    let looked = process.disk.look_idle();
     let low = process.disk.low;
-    let handle = world.disk.clone();
-    if turn::died(world, &handle) {
-        return Ok(());
-    }
-    match result {
-        Ok(true) => turn::arrives(world, Input::Space { low: false }),
-        Ok(false) if low => world.server_after(SPACE_LOOK, ServerEvent::DiskIdle(job)),
-        Ok(false) => {}
-        Err(why) => exit(world, &why),
+    if survives(world, looked) && low {
+        world.server_after(SPACE_LOOK, ServerEvent::DiskIdle(job));
     }
     Ok(())
 }
 
-/// The log cannot go on: the process ends, and is started again.
-fn exit(world: &mut World, why: &str) {
+/// The disk is in doubt: the process ends, and is started again.
+pub fn exit(world: &mut World, why: &str) {
     world.note("exit", 0, format_args!("{why}"));
     world.struck("process gave up over its disk");
     life::crash(world, End::Kill, "its disk failed");

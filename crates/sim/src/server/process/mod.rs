@@ -54,6 +54,7 @@ pub fn happen(world: &mut World, event: ServerEvent) -> Verdict {
         ServerEvent::Turn => turn::turn(world),
         ServerEvent::DiskDone => disk_thread::done(world),
         ServerEvent::DiskIdle(job) => disk_thread::idle(world, job),
+        ServerEvent::Beside => disk_thread::beside(world),
         ServerEvent::Snapshot => snapshot::step(world),
         ServerEvent::Grant => snapshot::grant(world),
         ServerEvent::Notify => notifier::notify(world),

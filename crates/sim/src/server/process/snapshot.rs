@@ -1,7 +1,7 @@
 //! The thread that writes a snapshot beside the loop: a real thread, which makes one call of the
 //! disk at a time when virtual time has come to it.
 
-use super::turn;
+use super::{disk_thread, turn};
 use crate::disk::{Asked, Gated, Keeper};
 use crate::server::invariants::{Verdict, Violation};
 use crate::server::nemesis::{self, Within};
@@ -63,6 +63,11 @@ pub fn step(world: &mut World) -> Verdict {
         }
         Some(Asked::Done(result)) => {
             end(world, index, result.is_ok());
+            if let Err(error) = result
+                && error.is_fatal()
+            {
+                disk_thread::exit(world, &error.to_string());
+            }
             Ok(())
         }
         None => {
