@@ -7,7 +7,7 @@ use crate::effect::SnapshotOrder;
 use crate::replica::{Replica, ReplicaConfig, StartError};
 use std::time::Duration;
 use tribune_durable::{Disk, Recovered, SnapshotError, SnapshotMeta, snapshot_file};
-use tribune_state::{RestoreError, Store, View};
+use tribune_state::{RestoreError, SnapshotRecord, Store, View};
 
 /// Why recovered bytes did not become a replica.
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +83,7 @@ fn restore(config: &ReplicaConfig, chunks: &[Vec<u8>]) -> Result<Store, RestoreE
 /// Whole records gathered into chunks.
 struct Chunks<'a> {
     view: &'a View,
-    records: Option<Box<dyn Iterator<Item = Vec<u8>> + 'a>>,
+    records: Option<Box<dyn Iterator<Item = SnapshotRecord<'a>> + 'a>>,
 }
 
 impl Iterator for Chunks<'_> {
@@ -92,9 +92,9 @@ impl Iterator for Chunks<'_> {
     fn next(&mut self) -> Option<Vec<u8>> {
         let view = self.view;
         let records = self.records.get_or_insert_with(|| Box::new(view.records()));
-        let mut chunk = Vec::new();
+        let mut chunk = Vec::with_capacity(SNAPSHOT_CHUNK_BYTES);
         for record in records.by_ref() {
-            chunk.extend_from_slice(&record);
+            record.put(&mut chunk);
             if chunk.len() >= SNAPSHOT_CHUNK_BYTES {
                 break;
             }

@@ -125,10 +125,65 @@ pub(crate) enum Record {
     CoordinateIndex(Index),
 }
 
-pub(crate) fn encode_record(record: &Record) -> Vec<u8> {
-    let bytes = postcard::to_extend(record, vec![FORMAT]).unwrap_or_default();
-    assert!(!bytes.is_empty(), "a record encodes: its types have no failing serialiser");
-    bytes
+/// A record as it lies in the tables: rows of key/value, most of a large state, are not copied.
+pub(crate) enum Stored<'a> {
+    Kv(&'a KvRow),
+    Other(Record),
+}
+
+/// Appends the bytes of a record.
+pub(crate) fn put_record(record: &Stored<'_>, out: &mut Vec<u8>) {
+    let before = out.len();
+    let mut bytes = std::mem::take(out);
+    bytes.push(FORMAT);
+    let put = match record {
+        Stored::Kv(row) => postcard::to_extend(&KvVariant(row), bytes),
+        Stored::Other(record) => postcard::to_extend(record, bytes),
+    };
+    *out = put.unwrap_or_default();
+    assert!(out.len() > before, "a record encodes: its types have no failing serialiser");
+}
+
+/// A row in the form of `Record::Kv`.
+struct KvVariant<'a>(&'a KvRow);
+
+/// The place of `Record::Kv` among its like.
+const KV_VARIANT: u32 = 3;
+
+impl Serialize for KvVariant<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let row = self.0;
+        let record = KvBorrowed {
+            key: AsBytes(row.key()),
+            value: AsBytes(row.value()),
+            lock_index: row.lock_index,
+            flags: row.flags,
+            session: row.session,
+            create_index: row.create_index,
+            modify_index: row.modify_index,
+        };
+        serializer.serialize_newtype_variant("Record", KV_VARIANT, "Kv", &record)
+    }
+}
+
+/// A `KvRecord` that borrows.
+#[derive(Serialize)]
+struct KvBorrowed<'a> {
+    key: AsBytes<'a>,
+    value: AsBytes<'a>,
+    lock_index: u64,
+    flags: u64,
+    session: Option<SessionId>,
+    create_index: Index,
+    modify_index: Index,
+}
+
+struct AsBytes<'a>(&'a [u8]);
+
+impl Serialize for AsBytes<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
 }
 
 pub(crate) fn take_record(bytes: &mut &[u8]) -> Result<Record, CodecError> {
@@ -144,7 +199,7 @@ pub(crate) fn take_record(bytes: &mut &[u8]) -> Result<Record, CodecError> {
 }
 
 /// Every row as a record, settings and indexes first.
-pub(crate) fn records(tables: &Tables) -> impl Iterator<Item = Record> + '_ {
+pub(crate) fn records(tables: &Tables) -> impl Iterator<Item = Stored<'_>> {
     let indexes = Indexes {
         kv: tables.kv.index,
         kv_floor: tables.kv.floor,
@@ -152,14 +207,12 @@ pub(crate) fn records(tables: &Tables) -> impl Iterator<Item = Record> + '_ {
         catalog: tables.catalog.marks.indexes(),
         connect: tables.connect.index,
     };
-    let kv = tables.kv.rows.iter().map(|item| Record::Kv(kv_record(&item.0)));
+    let kv = tables.kv.rows.iter().map(|item| Stored::Kv(&item.0));
     let graves = tables.kv.graves().map(|(k, i)| Record::Tombstone(k.clone(), *i));
     let sessions = tables.sessions.iter().map(|row| Record::Session(row.clone()));
     let catalog = &tables.catalog;
-    [Record::System(tables.system.clone()), Record::Indexes(indexes)]
-        .into_iter()
-        .chain(kv)
-        .chain(graves)
+    let first = [Record::System(tables.system.clone()), Record::Indexes(indexes)];
+    let others = graves
         .chain(sessions)
         .chain(catalog.nodes.iter().map(|(_, row)| Record::Node(row.clone())))
         .chain(catalog.services.iter().map(|(_, row)| Record::Service(row.clone())))
@@ -167,7 +220,8 @@ pub(crate) fn records(tables: &Tables) -> impl Iterator<Item = Record> + '_ {
         .chain(catalog.marks.records())
         .chain(tables.connect.roots.iter().map(|root| Record::CaRoot(root.clone())))
         .chain(tables.coordinates.iter().map(|row| Record::Coordinate(row.clone())))
-        .chain([Record::CoordinateIndex(tables.coordinates.index)])
+        .chain([Record::CoordinateIndex(tables.coordinates.index)]);
+    first.into_iter().map(Stored::Other).chain(kv).chain(others.map(Stored::Other))
 }
 
 pub(crate) fn load(tables: &mut Tables, record: Record) {
@@ -219,14 +273,39 @@ fn load_kv(tables: &mut Tables, record: &KvRecord) {
     tables.kv.put(row);
 }
 
-fn kv_record(row: &KvRow) -> KvRecord {
-    KvRecord {
-        key: row.key_owned(),
-        value: Bytes::copy_from_slice(row.value()),
-        lock_index: row.lock_index,
-        flags: row.flags,
-        session: row.session,
-        create_index: row.create_index,
-        modify_index: row.modify_index,
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::Tenancy;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_row_that_is_not_copied_has_the_bytes_of_its_record(
+            key in prop::collection::vec(any::<u8>(), 0..200),
+            value in prop::collection::vec(any::<u8>(), 0..2000),
+            numbers in any::<[u64; 4]>(),
+            session in any::<Option<[u8; 16]>>(),
+        ) {
+            let [flags, lock_index, create, modify] = numbers;
+            let mut row = KvRow::new(Tenancy::default(), &key, &value, flags, Index(modify));
+            row.lock_index = lock_index;
+            row.create_index = Index(create);
+            row.session = session.map(|bytes| SessionId(uuid::Uuid::from_bytes(bytes)));
+            let record = Record::Kv(KvRecord {
+                key: row.key_owned(),
+                value: value.into(),
+                lock_index,
+                flags,
+                session: row.session,
+                create_index: row.create_index,
+                modify_index: row.modify_index,
+            });
+            let (mut borrowed, mut owned) = (b"before".to_vec(), b"before".to_vec());
+            put_record(&Stored::Kv(&row), &mut borrowed);
+            put_record(&Stored::Other(record.clone()), &mut owned);
+            prop_assert_eq!(&borrowed, &owned);
+            prop_assert_eq!(take_record(&mut &borrowed[6..]), Ok(record));
+        }
     }
 }

@@ -40,7 +40,7 @@ pub use secret::Secret;
 pub use stamp::{Source, Stamp};
 pub use store::{Applied, RestoreError, Store};
 pub use texts::{Tags, TextMap};
-pub use view::View;
+pub use view::{SnapshotRecord, View};
 pub use watch::Topic;
 
 #[cfg(test)]

@@ -301,8 +301,14 @@ fn wakes(events: &[Event], query: &Query) -> bool {
 }
 
 fn restored(store: &Store) -> Store {
-    let records: Vec<Vec<u8>> = store.view().records().collect();
-    Store::restore(records.iter().map(Vec::as_slice)).expect("a snapshot restores")
+    let bytes = snapshot_bytes(store);
+    Store::restore(std::iter::once(bytes.as_slice())).expect("a snapshot restores")
+}
+
+fn snapshot_bytes(store: &Store) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    store.view().records().for_each(|record| record.put(&mut bytes));
+    bytes
 }
 
 proptest! {
@@ -384,7 +390,7 @@ proptest! {
         for command in commands {
             apply(&mut store, command);
         }
-        let mut bytes: Vec<u8> = store.view().records().flatten().collect();
+        let mut bytes = snapshot_bytes(&store);
         let at = at.index(bytes.len());
         bytes[at] ^= 1 << bit;
         if let Ok(damaged) = Store::restore(std::iter::once(bytes.as_slice())) {

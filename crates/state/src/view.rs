@@ -1,6 +1,6 @@
 //! An immutable view of the state: any thread may read it for as long as it likes.
 
-use crate::codec::{self, Header, Record};
+use crate::codec::{self, Header, Record, Stored};
 use crate::ids::{Index, LogIndex};
 use crate::query::{Answer, Body, Query, Visible};
 use crate::store::Tables;
@@ -118,13 +118,23 @@ impl View {
         &self.tables.system
     }
 
-    /// The whole state as encoded records: the header first, then every row. Lazy, so that a
-    /// snapshot is written without holding it in memory.
-    pub fn records(&self) -> impl Iterator<Item = Vec<u8>> + '_ {
+    /// The whole state as records: the header first, then every row. Lazy, so that a snapshot is
+    /// written without holding it in memory.
+    pub fn records(&self) -> impl Iterator<Item = SnapshotRecord<'_>> {
         let records = codec::records(&self.tables).count() as u64;
         let header = Header { at: self.at, chain: self.chain, records };
-        std::iter::once(Record::Header(header))
+        std::iter::once(Stored::Other(Record::Header(header)))
             .chain(codec::records(&self.tables))
-            .map(|record| codec::encode_record(&record))
+            .map(SnapshotRecord)
+    }
+}
+
+/// One record of a snapshot, in no bytes yet.
+pub struct SnapshotRecord<'a>(Stored<'a>);
+
+impl SnapshotRecord<'_> {
+    /// Appends its bytes. Records follow each other without a mark between them.
+    pub fn put(&self, out: &mut Vec<u8>) {
+        codec::put_record(&self.0, out);
     }
 }
