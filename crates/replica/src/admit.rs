@@ -35,7 +35,7 @@ impl Leader<'_> {
         }
         // The end of its holder is on its way to the disk, and lock-delay begins with it: a lock
         // that came between the two would miss the delay. In the view it is still held.
-        let holder = self.view.kv().get(key).and_then(|row| row.session)?;
+        let holder = self.view.kv().get(key).and_then(|row| row.session())?;
         let slips_in = self.volatile.sessions.is_ending(holder) && holder.to_string() != session;
         slips_in.then(|| lock_held_text(key))
     }

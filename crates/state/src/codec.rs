@@ -8,7 +8,7 @@ use crate::command::Command;
 use crate::connect::CaRoot;
 use crate::coordinate::CoordinateRow;
 use crate::ids::{Index, Key, LogIndex, NodeName, ServiceName, SessionId};
-use crate::kv::KvRow;
+use crate::kv::{KvRow, Lock};
 use crate::session::SessionRow;
 use crate::stamp::Stamp;
 use crate::store::Tables;
@@ -153,12 +153,13 @@ const KV_VARIANT: u32 = 3;
 impl Serialize for KvVariant<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let row = self.0;
+        let lock = row.lock();
         let record = KvBorrowed {
             key: AsBytes(row.key()),
             value: AsBytes(row.value()),
-            lock_index: row.lock_index,
+            lock_index: lock.lock_index,
             flags: row.flags,
-            session: row.session,
+            session: lock.session,
             create_index: row.create_index,
             modify_index: row.modify_index,
         };
@@ -264,8 +265,7 @@ fn load_kv(tables: &mut Tables, record: &KvRecord) {
         record.flags,
         record.modify_index,
     );
-    row.lock_index = record.lock_index;
-    row.session = record.session;
+    row.set_lock(Lock { session: record.session, lock_index: record.lock_index });
     row.create_index = record.create_index;
     if let Some(session) = record.session {
         tables.kv.held.insert((session, record.key.clone()));
@@ -289,15 +289,15 @@ mod tests {
         ) {
             let [flags, lock_index, create, modify] = numbers;
             let mut row = KvRow::new(Tenancy::default(), &key, &value, flags, Index(modify));
-            row.lock_index = lock_index;
             row.create_index = Index(create);
-            row.session = session.map(|bytes| SessionId(uuid::Uuid::from_bytes(bytes)));
+            let session = session.map(|bytes| SessionId(uuid::Uuid::from_bytes(bytes)));
+            row.set_lock(Lock { session, lock_index });
             let record = Record::Kv(KvRecord {
                 key: row.key_owned(),
                 value: value.into(),
                 lock_index,
                 flags,
-                session: row.session,
+                session,
                 create_index: row.create_index,
                 modify_index: row.modify_index,
             });

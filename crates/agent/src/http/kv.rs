@@ -259,11 +259,11 @@ impl Serialize for RowJson<'_> {
         let value =
             (self.with_value && !row.value().is_empty()).then(|| STANDARD.encode(row.value()));
         let mut fields = serializer.serialize_struct("KvPair", 7)?;
-        fields.serialize_field("LockIndex", &row.lock_index)?;
+        fields.serialize_field("LockIndex", &row.lock().lock_index)?;
         fields.serialize_field("Key", &key)?;
         fields.serialize_field("Flags", &row.flags)?;
         fields.serialize_field("Value", &value)?;
-        if let Some(session) = row.session {
+        if let Some(session) = row.session() {
             fields.serialize_field("Session", &session.to_string())?;
         }
         fields.serialize_field("CreateIndex", &row.create_index.0)?;
@@ -277,6 +277,7 @@ mod tests {
     use proptest::prelude::*;
     use tribune_api::json::to_json;
     use tribune_api::kv::KvPair;
+    use tribune_state::kv::Lock;
     use tribune_state::{SessionId, Tenancy};
 
     use super::*;
@@ -316,14 +317,14 @@ mod tests {
     #[test]
     fn a_row_prints_as_the_pair_of_the_wire_does() {
         let mut locked = row("café".as_bytes(), b"1");
-        locked.session = Some(SessionId(uuid::Uuid::nil()));
+        locked.set_lock(Lock { session: Some(SessionId(uuid::Uuid::nil())), lock_index: 4 });
         for row in [row(b"a<\xff", b""), locked] {
             let pair = KvPair {
-                lock_index: row.lock_index,
+                lock_index: row.lock().lock_index,
                 key: row.key_owned().to_string(),
                 flags: row.flags,
                 value: tribune_api::json::Base64(Bytes::copy_from_slice(row.value())),
-                session: row.session.map(|id| id.to_string()).unwrap_or_default(),
+                session: row.session().map(|id| id.to_string()).unwrap_or_default(),
                 create_index: row.create_index.0,
                 modify_index: row.modify_index.0,
             };

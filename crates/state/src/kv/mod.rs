@@ -11,7 +11,7 @@ mod tests;
 
 pub(crate) use read::answer;
 pub use read::{KvBody, KvQuery};
-pub use rows::{KvRow, KvTables};
+pub use rows::{KvRow, KvTables, Lock};
 pub use write::{KvCommand, KvSet, LockError};
 pub(crate) use write::{
     apply, cas, delete, delete_cas, delete_tree, lock, reap, release_all, set, unlock,

@@ -14,16 +14,23 @@ use std::sync::Arc;
 pub struct KvRow {
     bytes: Box<[u8]>,
     key_end: u32,
-    /// How often the key was locked.
-    pub lock_index: u64,
+    /// None as long as nobody ever took the lock, which is so with most keys.
+    lock: Option<Box<Lock>>,
     /// The user's number.
     pub flags: u64,
-    /// The session that holds the lock.
-    pub session: Option<SessionId>,
     /// The index of its creation.
     pub create_index: Index,
     /// The index of its last change.
     pub modify_index: Index,
+}
+
+/// The lock of a row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lock {
+    /// The session that holds it.
+    pub session: Option<SessionId>,
+    /// How often it was taken.
+    pub lock_index: u64,
 }
 
 /// How many bytes of a row's key are its tenancy.
@@ -41,9 +48,8 @@ impl KvRow {
         KvRow {
             bytes: bytes.into_boxed_slice(),
             key_end,
-            lock_index: 0,
+            lock: None,
             flags,
-            session: None,
             create_index: index,
             modify_index: index,
         }
@@ -64,17 +70,35 @@ impl KvRow {
         self.bytes.get(self.key_end as usize..).unwrap_or_default()
     }
 
+    /// Its lock.
+    pub fn lock(&self) -> Lock {
+        self.lock.as_deref().copied().unwrap_or_default()
+    }
+
+    /// Sets its lock.
+    pub fn set_lock(&mut self, lock: Lock) {
+        self.lock = (lock != Lock::default()).then(|| Box::new(lock));
+    }
+
+    /// The session that holds its lock.
+    pub fn session(&self) -> Option<SessionId> {
+        self.lock().session
+    }
+
     /// The row with another value.
     #[must_use]
     pub fn with_value(&self, value: &[u8]) -> KvRow {
         let mut bytes = Vec::with_capacity(self.key_end as usize + value.len());
         bytes.extend_from_slice(self.full_key());
         bytes.extend_from_slice(value);
-        KvRow { bytes: bytes.into_boxed_slice(), ..self.without_bytes() }
-    }
-
-    fn without_bytes(&self) -> KvRow {
-        KvRow { bytes: Box::default(), ..*self }
+        KvRow {
+            bytes: bytes.into_boxed_slice(),
+            key_end: self.key_end,
+            lock: self.lock.clone(),
+            flags: self.flags,
+            create_index: self.create_index,
+            modify_index: self.modify_index,
+        }
     }
 
     fn full_key(&self) -> &[u8] {

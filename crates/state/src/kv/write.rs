@@ -1,6 +1,6 @@
 //! What changes keys. Source: surface of Consul's KV API; transcripts kv/cas, session/locks.
 
-use super::rows::{KvRow, KvTables};
+use super::rows::{KvRow, KvTables, Lock};
 use crate::feed::Event;
 use crate::ids::{Index, Key, SessionId, Tenancy};
 use crate::outcome::{Outcome, Refusal};
@@ -98,7 +98,7 @@ fn lock_outcome(result: Result<(), LockError>, session: &str) -> Outcome {
 
 /// Writes a key; a plain write keeps the holder but sets the lock index to zero.
 pub(crate) fn set(kv: &mut KvTables, set: &KvSet, index: Index, events: &mut Vec<Event>) {
-    let session = kv.get(&set.key).and_then(|row| row.session);
+    let session = kv.get(&set.key).and_then(|row| row.session());
     write_row(kv, set, Lock { session, lock_index: 0 }, index, events);
 }
 
@@ -127,7 +127,7 @@ pub(crate) fn lock(
 ) -> Result<(), LockError> {
     let id = sessions.parse(session).ok_or(LockError::InvalidSession)?;
     let (holder, lock_index) =
-        kv.get(&set.key).map_or((None, 0), |row| (row.session, row.lock_index));
+        kv.get(&set.key).map_or((None, 0), |row| (row.session(), row.lock().lock_index));
     let lock_index = match holder {
         Some(holder) if holder == id => lock_index,
         Some(_) => return Err(LockError::NotHolder),
@@ -150,17 +150,17 @@ pub(crate) fn unlock(
     let unknown = if session.is_empty() { LockError::InvalidSession } else { LockError::NotHolder };
     let id = sessions.parse(session).ok_or(unknown)?;
     let row = kv.get(&set.key).ok_or(LockError::NotHolder)?;
-    if row.session != Some(id) {
+    if row.session() != Some(id) {
         return Err(LockError::NotHolder);
     }
-    let lock_index = row.lock_index;
+    let lock_index = row.lock().lock_index;
     write_row(kv, set, Lock { session: None, lock_index }, index, events);
     Ok(())
 }
 
 pub(crate) fn delete(kv: &mut KvTables, key: &Key, index: Index, events: &mut Vec<Event>) {
     let Some(row) = kv.remove(key) else { return };
-    if let Some(session) = row.session {
+    if let Some(session) = row.session() {
         kv.held.remove(&(session, key.clone()));
     }
     kv.bury(key.clone(), index);
@@ -204,13 +204,6 @@ pub(crate) fn reap(kv: &mut KvTables, through: Index, most: u32) {
     }
 }
 
-/// The lock of a row that is about to be written.
-#[derive(Clone, Copy)]
-pub(crate) struct Lock {
-    pub session: Option<SessionId>,
-    pub lock_index: u64,
-}
-
 /// Writes a row; one that would not differ is left alone, so that nobody wakes for nothing.
 pub(crate) fn write_row(
     kv: &mut KvTables,
@@ -223,18 +216,16 @@ pub(crate) fn write_row(
     if let Some(old) = &old
         && old.value() == &*set.value
         && old.flags == set.flags
-        && old.session == lock.session
-        && old.lock_index == lock.lock_index
+        && old.lock() == lock
     {
         return;
     }
     let mut row = KvRow::new(Tenancy::default(), set.key.as_bytes(), &set.value, set.flags, index);
-    row.session = lock.session;
-    row.lock_index = lock.lock_index;
+    row.set_lock(lock);
     if let Some(old) = &old {
         row.create_index = old.create_index;
     }
-    let before = old.and_then(|row| row.session);
+    let before = old.and_then(|row| row.session());
     if before != lock.session {
         if let Some(session) = before {
             kv.held.remove(&(session, set.key.clone()));
@@ -273,7 +264,7 @@ pub(crate) fn release_all(
                 value: Bytes::copy_from_slice(row.value()),
                 flags: row.flags,
             };
-            write_row(kv, &set, Lock { session: None, lock_index: row.lock_index }, index, events);
+            write_row(kv, &set, Lock { session: None, ..row.lock() }, index, events);
         }
     }
     keys

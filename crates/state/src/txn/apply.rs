@@ -155,7 +155,7 @@ fn check(tables: &Tables, op: &KvOp, results: &mut Vec<TxnResult>) -> Result<(),
             let row = tables.kv.get(key).ok_or_else(|| {
                 format!("failed to check session, key {} doesn't exist", quoted(key))
             })?;
-            let holder = row.session.map(|id| id.to_string()).unwrap_or_default();
+            let holder = row.session().map(|id| id.to_string()).unwrap_or_default();
             if holder != *session {
                 return Err(format!(
                     "failed session check for key {}, current session {holder:?} != {session:?}",

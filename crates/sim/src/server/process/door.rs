@@ -334,7 +334,7 @@ fn fingerprint(body: &Body) -> u64 {
             for row in rows {
                 row.key().hash(&mut hasher);
                 row.value().hash(&mut hasher);
-                (row.flags, row.lock_index, row.session).hash(&mut hasher);
+                (row.flags, row.lock().lock_index, row.session()).hash(&mut hasher);
                 (row.create_index, row.modify_index).hash(&mut hasher);
             }
         }

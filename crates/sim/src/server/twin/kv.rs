@@ -28,8 +28,8 @@ impl From<&KvRow> for Row {
         Row {
             value: Bytes::copy_from_slice(row.value()),
             flags: row.flags,
-            session: row.session,
-            lock_index: row.lock_index,
+            session: row.session(),
+            lock_index: row.lock().lock_index,
             create_index: row.create_index.0,
             modify_index: row.modify_index.0,
         }
@@ -41,8 +41,8 @@ impl Row {
     pub fn same(&self, row: &KvRow) -> bool {
         self.value == row.value()
             && self.flags == row.flags
-            && self.session == row.session
-            && self.lock_index == row.lock_index
+            && self.session == row.session()
+            && self.lock_index == row.lock().lock_index
             && self.create_index == row.create_index.0
             && self.modify_index == row.modify_index.0
     }
