@@ -39,6 +39,7 @@ pub fn http_config(config: &RuntimeConfig) -> HttpConfig {
         discovery_stale_max: config.limits.discovery_stale_max,
         disable_coordinates: config.role.disable_coordinates,
         ui_enabled: config.ui.enabled,
+        ui_path: config.ui.content_path.clone(),
         use_cache: config.http.use_cache,
         dns_only_passing: config.dns.only_passing,
         connect_enabled: config.connect.enabled,

@@ -1,5 +1,7 @@
 //! Whole configurations: sources and their order, what is valid, and every complaint.
 
+mod used;
+
 use super::environment::testing::{Sandbox, eth0};
 use super::runtime::{ListenAddress, LogLevel};
 use super::*;

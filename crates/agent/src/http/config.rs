@@ -8,6 +8,7 @@ use std::time::Duration;
 use hyper::header::{HeaderName, HeaderValue};
 use tokio_util::sync::CancellationToken;
 
+use super::routes::UI_PATTERN;
 use super::wire::ServerLimits;
 
 /// Source: consul-surface B.1, B.8, B.9 for the defaults.
@@ -35,6 +36,8 @@ pub struct HttpConfig {
     /// Nodes measure no distances: `coordinate/` answers 401.
     pub disable_coordinates: bool,
     pub ui_enabled: bool,
+    /// Where the page for people lies; begins and ends with a slash. Fixed when the door opens.
+    pub ui_path: String,
     pub use_cache: bool,
     pub use_streaming: bool,
     pub connect_enabled: bool,
@@ -62,6 +65,7 @@ impl Default for HttpConfig {
             discovery_stale_max: Duration::ZERO,
             disable_coordinates: false,
             ui_enabled: true,
+            ui_path: UI_PATTERN.to_owned(),
             use_cache: true,
             use_streaming: true,
             connect_enabled: true,

@@ -53,7 +53,7 @@ pub use self::error::HttpError;
 use self::meta::Meta;
 use self::operation::Operation;
 use self::options::Options;
-use self::routes::{ROUTES, Route};
+use self::routes::{ROUTES, Route, UI_PATTERN};
 use self::wire::HangUp;
 use self::wire::body::{BODIES_BYTES_MAX, IncomingBody, RequestBody};
 use self::wire::mux::{Matched, Mux};
@@ -111,6 +111,11 @@ pub type Handler = fn(Arc<Api>, Call) -> Answering;
 
 impl Api {
     pub fn new(config: HttpConfig, info: AgentInfo, cluster: Arc<dyn Cluster>) -> Self {
+        let path = |route: &'static Route| match route.pattern {
+            UI_PATTERN => config.ui_path.as_str(),
+            pattern => pattern,
+        };
+        let mux = Arc::new(Mux::new(ROUTES.iter().map(path)));
         Api {
             config,
             info,
@@ -118,7 +123,7 @@ impl Api {
             events: Arc::default(),
             local: None,
             operation: Operation::default(),
-            mux: Arc::new(Mux::new(ROUTES.iter().map(|route| route.pattern))),
+            mux,
             lingering: TaskTracker::new(),
             bodies: Arc::new(Room::new(BODIES_BYTES_MAX)),
             answers: Arc::new(Room::new(ANSWERS_BYTES_MAX)),
@@ -279,8 +284,11 @@ impl Api {
             let policy = HeaderValue::from_static(DEFAULT_POLICY_OFF);
             return self.on_api_route(route, path, call).await.with(DEFAULT_POLICY, policy);
         }
-        if route.pattern.starts_with("/ui/") && !self.config.ui_enabled {
-            return unknown_path(path);
+        if route.pattern == UI_PATTERN && !self.config.ui_enabled {
+            return match path {
+                b"/" => Reply::text(StatusCode::OK, messages::UI_DISABLED),
+                _ => unknown_path(path),
+            };
         }
         self.on_api_route(route, path, call).await
     }
@@ -310,7 +318,7 @@ impl Api {
     /// `/` leads to the pages for people.
     fn front(&self, call: &Call) -> Reply {
         if self.config.ui_enabled {
-            return redirect(StatusCode::MOVED_PERMANENTLY, "/ui/", call);
+            return redirect(StatusCode::MOVED_PERMANENTLY, &self.config.ui_path, call);
         }
         Reply::text(StatusCode::OK, messages::UI_DISABLED)
     }

@@ -46,6 +46,9 @@ impl Route {
     }
 }
 
+/// The row of the page for people; it is reached where `ui_config.content_path` says.
+pub const UI_PATTERN: &str = "/ui/";
+
 /// A handler is a function, or the name of a feature that is not there yet.
 macro_rules! handler {
     ($feature:literal) => {

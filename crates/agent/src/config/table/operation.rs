@@ -25,9 +25,9 @@ pub const ROWS: &[Row] = group! {
     "performance.grpc_keepalive_timeout" Duration "20s" : "time for an answer to a sign of life";
     "performance.enable_xds_load_balancing" Bool "true" : "servers share proxies among them";
     "raft_snapshot_threshold" Int "16384" used : "entries after which a snapshot is made";
-    "raft_snapshot_interval" Duration "30s" used
+    "raft_snapshot_interval" Duration "30s"
         : "how often it is looked whether a snapshot is due";
-    "raft_trailing_logs" Int "10240" used : "entries kept after a snapshot";
+    "raft_trailing_logs" Int "10240" : "entries kept after a snapshot";
     "raft_prevote_disabled" Bool "false" : "elections without a round of asking first";
     "raft_logstore.backend" Text "default" : "kind of log: default, boltdb or wal; one kind here";
     "raft_logstore.disable_log_cache" Bool "false" : "keep no recent entries in memory";
@@ -91,7 +91,7 @@ pub const ROWS: &[Row] = group! {
     "disable_remote_exec" Bool "true" : "refuse to run commands for others";
     "disable_update_check" Bool "false" used : "do not ask for new versions; this agent never asks";
     "disable_anonymous_signature" Bool "false" dev("true") : "has no effect";
-    "disable_coordinates" Bool "false" : "do not measure distances to other nodes";
+    "disable_coordinates" Bool "false" used : "do not measure distances to other nodes";
     "cloud.resource_id" Text "" : "not in this edition";
     "cloud.client_id" Text "" : "not in this edition";
     "cloud.client_secret" Secret "" : "not in this edition";

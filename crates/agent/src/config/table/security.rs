@@ -34,14 +34,14 @@ pub const ROWS: &[Row] = group! {
     "tls.defaults.tls_cipher_suites" Text "" used reload : "cipher suites, separated by commas";
     "tls.defaults.verify_incoming" Bool "false" used reload : "ask clients for a certificate";
     "tls.defaults.verify_outgoing" Bool "false" reload : "check certificates of servers";
-    "tls.internal_rpc.ca_file" Text "" reload
-        : "as in tls.defaults, for traffic within the cluster";
-    "tls.internal_rpc.ca_path" Text "" reload
-        : "as in tls.defaults, for traffic within the cluster";
-    "tls.internal_rpc.cert_file" Text "" reload
-        : "as in tls.defaults, for traffic within the cluster";
-    "tls.internal_rpc.key_file" Text "" reload
-        : "as in tls.defaults, for traffic within the cluster";
+    "tls.internal_rpc.ca_file" Text "" used reload
+        : "as in tls.defaults, for traffic within the cluster and for checks";
+    "tls.internal_rpc.ca_path" Text "" used reload
+        : "as in tls.defaults, for traffic within the cluster and for checks";
+    "tls.internal_rpc.cert_file" Text "" used reload
+        : "as in tls.defaults, for traffic within the cluster and for checks";
+    "tls.internal_rpc.key_file" Text "" used reload
+        : "as in tls.defaults, for traffic within the cluster and for checks";
     "tls.internal_rpc.tls_min_version" Text "" reload
         : "as in tls.defaults, for traffic within the cluster";
     "tls.internal_rpc.tls_cipher_suites" Text "" reload
@@ -69,7 +69,7 @@ pub const ROWS: &[Row] = group! {
     "tls.grpc.verify_incoming" Bool "" reload : "as in tls.defaults, for gRPC";
     "tls.grpc.use_auto_cert" Bool "false" reload
         : "serve gRPC with the certificate of auto_encrypt or auto_config";
-    "server_name" Text "" : "name the agent's certificate is for; the node's name if empty";
+    "server_name" Text "" used : "name that checks expect where they name none, with enable_agent_tls_for_checks";
     "enable_agent_tls_for_checks" Bool "false" used
         : "checks use the agent's certificate";
     "auto_encrypt.tls" Bool "false" : "client: get certificates from the servers";

@@ -3,8 +3,8 @@
 use super::{Kind, Row, group};
 
 pub const ROWS: &[Row] = group! {
-    "dns_config.allow_stale" Bool "true" used reload : "any server may answer DNS";
-    "dns_config.max_stale" Duration "87600h" used reload : "older answers are asked of the leader";
+    "dns_config.allow_stale" Bool "true" reload : "any server may answer DNS";
+    "dns_config.max_stale" Duration "87600h" reload : "older answers are asked of the leader";
     "dns_config.node_ttl" Duration "0s" used reload : "TTL of answers about nodes";
     "dns_config.service_ttl" Map "" used reload
         : "TTL of answers about services by name; * for all";
@@ -37,7 +37,7 @@ pub const ROWS: &[Row] = group! {
     "http_config.max_header_bytes" Int "0" used : "bytes of a request's headers; 1 MiB if 0";
     "disable_http_unprintable_char_filter" Bool "false" used
         : "accept paths with unprintable characters";
-    "enable_debug" Bool "false" dev("true") used reload : "serve profiles";
+    "enable_debug" Bool "false" dev("true") reload : "serve profiles";
 
     "check_update_interval" Duration "5m" used
         : "how late a check's new output may be sent to the servers";

@@ -99,6 +99,52 @@ async fn an_operator_can_close_doors() {
 }
 
 #[tokio::test]
+async fn the_page_for_people_lies_where_it_is_told_to() {
+    let api = api(HttpConfig { ui_path: "/pages/all/".into(), ..HttpConfig::default() });
+    for (target, status, location) in [
+        ("/", 301, Some("/pages/all/")),
+        ("/pages/all", 307, Some("/pages/all/")),
+        ("/pages/all/", 200, None),
+        ("/pages/all/services", 200, None),
+        ("/ui/", 404, None),
+        ("/pages/", 404, None),
+    ] {
+        let reply = send(&api, Method::GET, target, b"").await;
+        assert_eq!(reply.status.as_u16(), status, "{target}");
+        assert_eq!(
+            reply.headers.get(LOCATION).map(HeaderValue::as_bytes),
+            location.map(str::as_bytes)
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_page_for_people_may_be_the_first_one_and_hides_nothing() {
+    for (ui_enabled, text) in [(true, "*"), (false, m::UI_DISABLED)] {
+        let config = HttpConfig { ui_path: "/".into(), ui_enabled, ..HttpConfig::default() };
+        let exchanges = [
+            ("GET /", "", S::OK, text),
+            ("GET /ui/", "", S::NOT_FOUND, m::NOT_V1),
+            ("GET /v1/nosuch", "", S::NOT_FOUND, m::NO_SUCH_ENDPOINT),
+            ("GET /v1/status/leader", "", S::OK, "*"),
+        ];
+        script(&api(config), &exchanges).await;
+    }
+}
+
+#[tokio::test]
+async fn the_page_for_people_counts_what_it_does_not_list() {
+    let api = api(HttpConfig::default());
+    for number in 0..502 {
+        assert_eq!(ask(&api, &format!("PUT /v1/kv/key{number:03}"), "").await.0, 200);
+    }
+    let (_, html) = ask(&api, "GET /ui/", "").await;
+    assert!(html.contains("<h2>Keys (502)</h2>"), "{html}");
+    assert!(html.contains("key499") && !html.contains("key500"), "{html}");
+    assert!(html.contains("and 2 more"), "{html}");
+}
+
+#[tokio::test]
 async fn keys_go_in_and_come_out() {
     let api = api(HttpConfig::default());
     let flags = "Conflicting flags: acquire=x&cas=1";

@@ -1,6 +1,7 @@
 //! Which pattern a path belongs to, with the rules of Go's ServeMux: cleaned paths, the slash a
 //! prefix needs, the longest pattern. It does not know what a pattern is for.
 //! Invariant: any path gives an outcome, and a redirect never leads to another redirect of itself.
+//! The pattern `/` stands for that one path: nothing lies below it.
 
 use std::collections::HashMap;
 
@@ -12,7 +13,7 @@ const PATTERN_SEGMENTS_MAX: usize = 8;
 /// The patterns, each with a number. One that ends in a slash stands for everything below it.
 #[derive(Debug)]
 pub struct Mux {
-    patterns: HashMap<&'static str, usize>,
+    patterns: HashMap<String, usize>,
 }
 
 /// What a path came to.
@@ -29,8 +30,8 @@ pub enum Matched {
 }
 
 impl Mux {
-    pub fn new(patterns: impl IntoIterator<Item = &'static str>) -> Mux {
-        Mux { patterns: patterns.into_iter().zip(0..).collect() }
+    pub fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Mux {
+        Mux { patterns: patterns.into_iter().map(str::to_owned).zip(0..).collect() }
     }
 
     /// `path` as it was sent, still encoded.
@@ -49,7 +50,7 @@ impl Mux {
         if let Some(route) = exact {
             return Matched::Found { route: *route, rest: Vec::new() };
         }
-        for end in ends.iter().rev() {
+        for end in ends.iter().skip(1).rev() {
             let Some(prefix) = decoded_prefix(path, *end) else { continue };
             if let Some(route) = self.patterns.get(prefix.as_str()) {
                 let rest = decode_percent(&path.as_bytes()[*end..]).unwrap_or_default();
@@ -73,7 +74,7 @@ impl Mux {
         }
         let slashes = path.bytes().enumerate().filter(|(_, byte)| *byte == b'/');
         let mut found = None;
-        for (at, _) in slashes.take(PATTERN_SEGMENTS_MAX) {
+        for (at, _) in slashes.take(PATTERN_SEGMENTS_MAX).skip(1) {
             let (prefix, rest) = path.split_at(at + 1);
             found = self.patterns.get(prefix).map(|route| (*route, rest)).or(found);
         }
@@ -176,6 +177,19 @@ mod tests {
             ("/v1/kv/%zz", Matched::Malformed),
         ] {
             assert_eq!(mux().find(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn nothing_lies_below_the_root() {
+        let mux = Mux::new(["/", "/v1/kv/"]);
+        for (path, expected) in [
+            ("/", found(0, b"")),
+            ("/a", Matched::Unknown),
+            ("/%61", Matched::Unknown),
+            ("/v1/kv/a", found(1, b"a")),
+        ] {
+            assert_eq!(mux.find(path), expected, "{path}");
         }
     }
 
