@@ -13,8 +13,14 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// A constant's type and value, as they are written.
+/// A constant's type and value, as they are written; `DEFAULT.quick` is a field of one.
 fn constant(source: &str, name: &str) -> Option<(String, String)> {
+    if let Some((whole, field)) = name.split_once('.') {
+        let (kind, fields) = constant(source, whole)?;
+        let (_, after) = fields.split_once(&format!(" {field}: "))?;
+        let value = after.split([',', '}']).next()?;
+        return Some((kind, value.trim().to_owned()));
+    }
     let (_, after) = source.split_once(&format!("const {name}: "))?;
     let (kind, after) = after.split_once('=')?;
     let (value, _) = after.split_once(';')?;
@@ -76,6 +82,15 @@ fn the_table_of_limits_says_what_the_code_does() {
         rows += 1;
     }
     assert!(rows > 30, "only {rows} rows");
+}
+
+#[test]
+fn a_field_of_a_constant_is_found() {
+    let source = "pub const DEFAULT: Most = Most { quick: 2048, slow: 4_096 };";
+    let found = |name| constant(source, name).map(|(_, value)| value);
+    assert_eq!(found("DEFAULT.quick").as_deref(), Some("2048"));
+    assert_eq!(found("DEFAULT.slow").as_deref(), Some("4_096"));
+    assert_eq!(found("DEFAULT.other"), None);
 }
 
 #[test]
