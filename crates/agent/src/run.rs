@@ -72,17 +72,6 @@ pub enum AgentError {
     /// It was told to end while it was ending.
     #[error("told to end again: ending at once")]
     Forced,
-    /// Its files ask for access lists, and would be answered with an open door.
-    #[error(
-        "acl.enabled with acl.default_policy = \"deny\": this release has no access lists and \
-         would let everybody do everything. Remove the acl block, or set acl.enabled = false, and \
-         keep others away by addresses (client_addr, addresses), HTTPS with verify_incoming, or \
-         http_config.allow_write_http_from"
-    )]
-    NoAccessLists,
-    /// A client agent needs servers to join, which comes with clustering.
-    #[error("this release runs servers only: start with -dev, or with -server -bootstrap-expect=1")]
-    ServersOnly,
 }
 
 /// Runs `agent` with the arguments after that word, until it is told to end.
@@ -99,12 +88,6 @@ pub fn run(args: &[String]) -> ExitCode {
 fn start(args: &[String]) -> Result<(), AgentError> {
     let args = config::parse_agent_args(args)?;
     let loaded = config::load(&args, &Machine)?;
-    if !loaded.config.role.server {
-        return Err(AgentError::ServersOnly);
-    }
-    if loaded.config.acl.enabled && loaded.config.acl.default_policy == "deny" {
-        return Err(AgentError::NoAccessLists);
-    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let data = open_data(&loaded.config)?;
     banner(&loaded.config, &data.identity);

@@ -28,7 +28,7 @@ pub fn build(
     node::editions(reader);
     let node = node::node(reader, environment);
     let dns = serving::dns(reader, &node.datacenter);
-    RuntimeConfig {
+    let config = RuntimeConfig {
         node,
         role: node::role(reader, environment),
         join: node::join(reader),
@@ -46,5 +46,7 @@ pub fn build(
         log: operation::log(reader),
         telemetry: operation::telemetry(reader),
         network: network::build(settings, machine, reader.errors),
-    }
+    };
+    node::servers_alone(reader, matches!(machine, Machine::This(_)));
+    config
 }

@@ -117,7 +117,7 @@ fn the_file_of_the_official_clients_tests_loads() {
         "log_level": "debug", "bind_addr": "127.0.0.1", "addresses": {},
         "ports": {"dns": 20001, "http": 20002, "https": 20003, "serf_lan": 20004,
                   "serf_wan": 20005, "server": 20006, "grpc": 20007, "grpc_tls": 20008},
-        "acl": {"enabled": true, "default_policy": "deny",
+        "acl": {"enabled": true, "default_policy": "allow",
                 "tokens": {"master": "root", "agent_master": "am", "agent": "a"}},
         "connect": {"enabled": true, "ca_config": {"cluster_id": "11111111-2222"}},
         "skip_leave_on_interrupt": true, "peering": {"enabled": true}, "version": "1.22.0",
@@ -159,7 +159,7 @@ fn listeners_take_templates_several_addresses_and_unix_sockets() {
 #[test]
 fn the_address_to_advertise_must_be_one() {
     let mut machine = Sandbox::new(&[]);
-    let line = args(&["-data-dir=data"]);
+    let line = args(&["-server", "-data-dir=data"]);
     let complaint = |machine: &Sandbox| load(&line, machine).unwrap_err().to_string();
     machine.addresses.push(eth0("192.168.0.1"));
     assert_eq!(
@@ -179,6 +179,38 @@ fn the_address_to_advertise_must_be_one() {
 fn what_is_accepted_but_not_used_is_named() {
     let loaded = check("telemetry { statsd_address = \"x\" } ports { http = 1 }").unwrap();
     assert_eq!(loaded.unused, ["telemetry.statsd_address"]);
+    let raft = "raft_trailing_logs = 1 raft_snapshot_interval = \"1s\" raft_snapshot_threshold = 1";
+    assert_eq!(check(raft).unwrap().unused, ["raft_snapshot_interval", "raft_trailing_logs"]);
+}
+
+#[test]
+fn access_lists_that_deny_are_refused_by_validate_as_by_the_agent() {
+    let deny = "acl { enabled = true default_policy = \"deny\" }";
+    let complaint = "acl.enabled with acl.default_policy = \"deny\": this release has no access";
+    let found = check(deny).map(|loaded| loaded.config).unwrap_err();
+    assert!(found.starts_with(complaint), "{found}");
+    let found = agent(&["-dev", "-hcl", deny], &[]).map(|loaded| loaded.config).unwrap_err();
+    assert!(found.to_string().starts_with(complaint), "{found}");
+    let allowed = check("acl { enabled = true default_policy = \"allow\" }").unwrap();
+    assert!(allowed.warnings[0].starts_with("acl.enabled: this release has no access lists"));
+    assert!(check("acl { enabled = false default_policy = \"deny\" }").is_ok());
+}
+
+#[test]
+fn a_client_is_refused_by_validate_as_by_the_agent_if_its_file_says_so() {
+    let complaint = "this release runs servers only: start with -dev, or with -server \
+                     -bootstrap-expect=1";
+    let found = check("server = false").map(|loaded| loaded.config).unwrap_err();
+    assert_eq!(found, complaint);
+    for line in [&["-data-dir=data"][..], &["-data-dir=data", "-server=false"]] {
+        let found = agent(line, &[]).map(|loaded| loaded.config).unwrap_err();
+        assert_eq!(found.to_string(), complaint, "{line:?}");
+    }
+    let line = ["-server", "-data-dir=data", "-bootstrap-expect=3"];
+    let found = agent(&line, &[]).map(|loaded| loaded.config).unwrap_err().to_string();
+    assert!(found.starts_with("bootstrap_expect = 3: this release runs single servers"), "{found}");
+    // The rest may stand in another file, or on the command line of the agent.
+    assert!(check("datacenter = \"dc1\"").is_ok());
 }
 
 /// Without the places that are added to them, the texts of the recording.

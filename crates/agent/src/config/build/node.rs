@@ -143,6 +143,28 @@ fn bootstrap_rules(reader: &mut Reader, server: bool, bootstrap: bool, dev: bool
     }
 }
 
+/// What needs several servers comes with clustering. A file that does not say what it is for is one
+/// of a client to the agent, which is `here`, and passes `validate`: another file may say it, or a
+/// flag of the agent. Whatever else is wrong comes first.
+pub fn servers_alone(reader: &mut Reader, here: bool) {
+    let settings = reader.settings;
+    if !reader.errors.is_empty() {
+        return;
+    }
+    if !settings.bool("server") && (here || settings.is_set("server")) {
+        reader.errors.rule(
+            "this release runs servers only: start with -dev, or with -server -bootstrap-expect=1",
+        );
+    }
+    let expect = settings.int("bootstrap_expect");
+    if here && expect > 1 {
+        reader.errors.rule(format!(
+            "bootstrap_expect = {expect}: this release runs single servers, and each of these would \
+             elect itself; start one, with -bootstrap-expect=1"
+        ));
+    }
+}
+
 /// Keys of the Enterprise edition: the one that would change what the cluster is, is refused.
 pub fn editions(reader: &mut Reader) {
     let settings = reader.settings;

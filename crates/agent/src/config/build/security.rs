@@ -9,7 +9,11 @@ use super::reader::Reader;
 
 pub fn acl(reader: &mut Reader) -> AclConfig {
     let settings = reader.settings;
-    if settings.bool("acl.enabled") {
+    let default_policy = reader.choice("acl.default_policy", &["allow", "deny"]);
+    if settings.bool("acl.enabled") && default_policy == "deny" {
+        // Whoever asks for a closed door must not be answered with an open one.
+        reader.errors.rule(NO_ACCESS_LISTS);
+    } else if settings.bool("acl.enabled") {
         reader.warnings.push(
             "acl.enabled: this release has no access lists, everybody may do everything; with \
              acl.default_policy = \"deny\" the agent does not start"
@@ -19,7 +23,7 @@ pub fn acl(reader: &mut Reader) -> AclConfig {
     let token = |key| settings.secret(key);
     AclConfig {
         enabled: settings.bool("acl.enabled"),
-        default_policy: reader.choice("acl.default_policy", &["allow", "deny"]),
+        default_policy,
         down_policy: reader
             .choice("acl.down_policy", &["allow", "deny", "extend-cache", "async-cache"]),
         token_ttl: reader.span("acl.token_ttl"),
@@ -106,6 +110,11 @@ pub fn connect(reader: &mut Reader) -> ConnectConfig {
         xds_updates_per_second: settings.float("xds.update_max_per_second").unwrap_or(0.0),
     }
 }
+
+const NO_ACCESS_LISTS: &str = "acl.enabled with acl.default_policy = \"deny\": this release has no \
+    access lists and would let everybody do everything. Remove the acl block, or set acl.enabled = \
+    false, and keep others away by addresses (client_addr, addresses), HTTPS with verify_incoming, \
+    or http_config.allow_write_http_from";
 
 /// The keys of one listener's TLS; gRPC has no outgoing side.
 #[derive(Clone, Copy)]
