@@ -18,7 +18,7 @@ use crate::http::Api;
 use crate::http_settings::{agent_info, http_config};
 use crate::log::Log;
 use crate::notify;
-use crate::own;
+use crate::own::{self, OwnProber};
 use crate::telemetry::Telemetry;
 use crate::watches::{self, Watches};
 
@@ -35,6 +35,7 @@ pub struct Reloader {
     pub doors: Doors,
     pub dns: watch::Sender<Arc<DnsSettings>>,
     pub local: Local,
+    pub prober: Arc<OwnProber>,
     pub watches: Watches,
 }
 
@@ -60,6 +61,7 @@ impl Reloader {
         let config = &loaded.config;
         let watchings = watches::of(config).map_err(|error| error.to_string())?;
         let tls = self.doors.prepare(config).map_err(|error| error.to_string())?;
+        let prober = OwnProber::prepare(config).map_err(|error| error.to_string())?;
         own::register(config, &self.local).await.map_err(|error| error.to_string())?;
         let renewed = own::renew(config, &self.identity, &self.local).await;
         renewed.map_err(|error| error.to_string())?;
@@ -73,6 +75,7 @@ impl Reloader {
         self.log.set_level(config.log.level);
         self.telemetry.reload(&config.telemetry);
         self.doors.replace(tls);
+        self.prober.replace(prober);
         self.dns.send_replace(Arc::new(dns::settings(config)));
         self.front.replace(self.api(config));
         self.watches.replace(watchings).await;

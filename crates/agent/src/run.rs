@@ -12,8 +12,8 @@ use crate::http::operation::{Operation, ReloadHandle, ReloadRequest};
 use crate::http_settings::{agent_info, http_config};
 use crate::log::{Log, LogError};
 use crate::notify::notify;
-use crate::own;
-use crate::probes::SocketProber;
+use crate::own::{self, OwnProber};
+use crate::probes::{SocketProber, TlsError};
 use crate::reload::Reloader;
 use crate::signals::{Asked, PidFile, Signals};
 use crate::telemetry::{self, Telemetry};
@@ -26,6 +26,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tribune_node::disk::{DirLock, FileDisk};
 use tribune_node::entropy::random_uuid;
+use tribune_node::local::LocalError;
 use tribune_node::metrics::Registry;
 use tribune_node::server::{self, DiskKind, Identity, Server, ServerConfig, Stopped};
 use tribune_node::{Cluster, Local, ca};
@@ -56,7 +57,10 @@ pub enum AgentError {
     Ca(#[from] ca::CaError),
     /// The agent's own services and checks cannot start.
     #[error(transparent)]
-    Own(#[from] own::OwnError),
+    Local(#[from] LocalError),
+    /// The certificates of its checks are of no use.
+    #[error(transparent)]
+    ProbeTls(#[from] TlsError),
     /// A definition of the configuration is refused.
     #[error(transparent)]
     Definition(#[from] own::DefinitionError),
@@ -191,7 +195,9 @@ impl Agent {
             let node = config.node.name.as_str().into();
             tasks.spawn(coordinate::report(cluster.clone(), node, shutdown.clone()));
         }
-        let local = own::start(config, &parts.identity, cluster.clone(), shutdown, tasks)?;
+        let prober = Arc::new(OwnProber::new(config)?);
+        let checks = prober.clone();
+        let local = own::start(config, &parts.identity, cluster.clone(), checks, shutdown, tasks)?;
         let front = Arc::new(Front::new(api(&parts, &cluster, &local, shutdown)));
         let doors = Doors::open(config, &front, shutdown, tasks).await?;
         watch_numbers(&parts, cluster, &doors);
@@ -223,6 +229,7 @@ impl Agent {
             doors,
             dns,
             local,
+            prober,
             watches,
         })
     }
