@@ -1,7 +1,9 @@
-//! What the examples share: a web server of a few lines, so that they need no framework. It
-//! answers every request with one text and is not meant for anything else.
+//! What the examples share: a web server of a few lines, so that they need no framework, and one
+//! question to DNS. The server answers every request with one text and is meant for nothing else.
 
 #![forbid(unsafe_code)]
+
+pub mod dns;
 
 use std::io;
 use std::time::Duration;

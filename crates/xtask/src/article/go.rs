@@ -68,7 +68,11 @@ fn register(programs: &Path, arguments: &[String]) -> Result<Program> {
 
 fn discover(programs: &Path) -> Result<()> {
     let discover = Program::start("discover", &mut Command::new(programs.join("discover")))?;
-    let said = discover.finish()?;
+    found(&discover.finish()?)
+}
+
+/// What `discover` says when it was greeted, whichever way it found the service.
+pub fn found(said: &str) -> Result<()> {
     for way in ["health: ", "dns: "] {
         let found = said.lines().any(|line| line.starts_with(way) && line.contains(GREETING));
         if !found {
@@ -134,7 +138,7 @@ fn is_gone(agent: &Agent) -> Result<bool> {
 
 /// What the examples register.
 const SERVICE: &str = "my-service";
-pub const GREETING: &str = "hello from my-service";
+const GREETING: &str = "hello from my-service";
 const KEY: &str = "/v1/kv/config/greeting";
 const CONFIG_PORT: u16 = 8081;
 /// The worst of a few starts says more than one.

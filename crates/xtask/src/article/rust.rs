@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use super::agent::Agent;
 use super::findings::Findings;
@@ -18,10 +18,7 @@ pub fn play(agent: &Agent, programs: &Path, findings: &mut Findings) -> Result<(
     let discover = start(programs, "discover", &[])?;
     let mut register = start(programs, "register", &[])?;
     go::listens(agent, &mut register, "rust", findings)?;
-    let said = discover.finish()?;
-    if !said.contains(go::GREETING) {
-        bail!("discover did not find the service: {said:?}");
-    }
+    go::found(&discover.finish()?)?;
     go::leaves(agent, register, findings)?;
     println!("== Rust: a greeting set under a lock, by many at once");
     agent.put("/v1/kv/config/greeting", "before")?;

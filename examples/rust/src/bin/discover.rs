@@ -1,6 +1,8 @@
-//! Finds a healthy instance of a service and calls it, as soon as there is one.
+//! Finds a healthy instance of a service twice, by a watch of its health and by DNS, and calls it,
+//! as soon as there is one.
 //!
-//! `cargo run -p tribune-examples --bin discover -- [service]`
+//! `cargo run -p tribune-examples --bin discover -- [service]`; the agent's DNS is at
+//! `$CONSUL_DNS_ADDR`, or at 127.0.0.1:8600.
 
 #![forbid(unsafe_code)]
 
@@ -10,6 +12,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use tribune_client::{Client, health};
+use tribune_examples::dns;
 
 /// How long to wait for an instance.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -30,7 +33,13 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let client = Client::from_env()?;
     let address = timeout(PATIENCE, first_healthy(&client, &service)).await??;
     let answer = tribune_examples::call(&address).await?;
-    println!("{address} says {answer:?}");
+    println!("health: {address} says {answer:?}");
+
+    let server = std::env::var("CONSUL_DNS_ADDR").unwrap_or_else(|_| "127.0.0.1:8600".to_string());
+    let instances = dns::instances(server.parse()?, &service).await?;
+    let address = instances.first().ok_or("DNS knows of no healthy instance")?.to_string();
+    let answer = tribune_examples::call(&address).await?;
+    println!("dns: {address} says {answer:?}");
     Ok(())
 }
 
