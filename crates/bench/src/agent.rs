@@ -21,6 +21,13 @@ pub struct Server {
     folder: Option<PathBuf>,
 }
 
+/// Beside the builds: the folder for temporary files may be in memory, where no sync takes time.
+fn data_folder() -> Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    let target = program.parent().and_then(Path::parent).context("a program outside of a build")?;
+    Ok(target.join("bench"))
+}
+
 /// How a program is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -34,7 +41,7 @@ impl Server {
     /// Starts the program as an agent and waits for its first write.
     pub async fn agent(program: &Path, mode: Mode) -> Result<Self> {
         let http = free_port()?;
-        let folder = std::env::temp_dir().join(format!("bench-{}-{http}", std::process::id()));
+        let folder = data_folder()?.join(format!("bench-{}-{http}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
         Self::on(program, mode, &folder, http).await
     }
