@@ -309,7 +309,10 @@ fn open_data(config: &RuntimeConfig) -> Result<Data, AgentError> {
         return Ok(Data { identity, disk: DiskKind::Memory, lock: None });
     };
     let failed = |error: &dyn std::fmt::Display| AgentError::DataDir(error.to_string());
-    let disk = FileDisk::open(&dir.join(LOG_DIR)).map_err(|error| failed(&error))?;
+    let disk = FileDisk::open(&dir.join(LOG_DIR)).map_err(|error| match dir.is_dir() {
+        true => failed(&error),
+        false => failed(&format_args!("the data directory {dir:?} cannot be made: {error}")),
+    })?;
     let lock = DirLock::acquire(dir).map_err(|error| failed(&error))?;
     let identity = Identity::load(dir, wanted).map_err(|error| failed(&error))?;
     Ok(Data { identity, disk: DiskKind::Directory(disk), lock: Some(lock) })

@@ -113,6 +113,9 @@ pub const MISSING_ENABLE: &str = "Missing value for enable";
 pub const INVALID_SERVICE_ADDRESS: &str = "Invalid service address";
 pub const SCRIPTS_DISABLED: &str = "Scripts are disabled on this agent from remote calls; \
                                     to enable, configure 'enable_script_checks' to true";
+/// Of a definition in a file, which another key allows as well.
+pub const SCRIPTS_OF_FILES_DISABLED: &str = "Scripts are disabled on this agent; to enable, \
+    configure 'enable_local_script_checks' or 'enable_script_checks' to true";
 pub const CHECK_NEEDS_TTL: &str = "TTL must be > 0 for TTL checks";
 pub const CHECK_NEEDS_INTERVAL: &str =
     "Interval must be > 0 for Script, HTTP, H2PING, TCP, UDP or OSService checks";

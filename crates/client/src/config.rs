@@ -10,6 +10,7 @@ use crate::tls::TlsFiles;
 /// The agent's address where nothing names another.
 pub const ADDRESS_DEFAULT: &str = "127.0.0.1:8500";
 const PORT_DEFAULT: &str = "8500";
+const HOST_DEFAULT: &str = "127.0.0.1";
 
 /// A token. It shows itself neither in `Debug` nor in errors.
 #[derive(Clone, PartialEq, Eq)]
@@ -160,9 +161,12 @@ impl Endpoint {
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let (host, port) = split_authority(authority);
         let port = port.parse().map_err(|_| bad_address(address))?;
-        if host.is_empty() {
-            return Err(bad_address(address));
-        }
+        let host = match (host, authority) {
+            (_, "") => return Err(bad_address(address)),
+            // A port alone is one of this machine.
+            ("", _) => HOST_DEFAULT,
+            (host, _) => host,
+        };
         let path = path.trim_matches('/');
         let prefix = if path.is_empty() { String::new() } else { format!("/{path}") };
         Ok(Endpoint::Tcp { host: host.to_string(), port, prefix, tls })
@@ -224,6 +228,7 @@ mod tests {
         check("", tcp("127.0.0.1", 8500, ""));
         check("example:80", tcp("example", 80, ""));
         check("example", tcp("example", 8500, ""));
+        check(":80", tcp("127.0.0.1", 80, ""));
         check("http://example:80", tcp("example", 80, ""));
         check("http://example:80/consul/", tcp("example", 80, "/consul"));
         check("[::1]:9", tcp("::1", 9, ""));
@@ -233,7 +238,7 @@ mod tests {
 
     #[test]
     fn unusable_addresses_are_refused() {
-        for text in ["ftp://a", "a:port", ":80", "a:70000"] {
+        for text in ["ftp://a", "a:port", "http://", "http:///v1", ":", "a:70000"] {
             assert!(Endpoint::parse(text, false).is_err(), "{text}");
         }
     }

@@ -199,7 +199,7 @@ fn access_lists_that_deny_are_refused_by_validate_as_by_the_agent() {
 #[test]
 fn a_client_is_refused_by_validate_as_by_the_agent_if_its_file_says_so() {
     let complaint = "this release runs servers only: start with -dev, or with -server \
-                     -bootstrap-expect=1";
+                     -bootstrap-expect=1 and a -data-dir";
     let found = check("server = false").map(|loaded| loaded.config).unwrap_err();
     assert_eq!(found, complaint);
     for line in [&["-data-dir=data"][..], &["-data-dir=data", "-server=false"]] {
@@ -402,7 +402,7 @@ fn files_that_cannot_be_read_are_named_and_nothing_else() {
             "failed to parse s.json: invalid character '}' looking for beginning of object key \
              string, at 1:8",
         ),
-        (&["-config-file=e.hcl"], "data_dir cannot be empty"),
+        (&["-config-file=e.hcl", "-server"], "data_dir cannot be empty"),
         (
             &["-dev", "extra", "-bootstrap-expect=3"],
             "Unexpected extra arguments: [extra -bootstrap-expect=3]",
@@ -416,7 +416,7 @@ fn files_that_cannot_be_read_are_named_and_nothing_else() {
 
 #[test]
 fn flags_are_judged_as_files_are() {
-    let cases: [(&[&str], &str); 5] = [
+    let cases: [(&[&str], &str); 6] = [
         (
             &["-dev", "-datacenter=UPPER!", "-bind=127.0.0.1"],
             "datacenter can only contain lowercase alphanumeric, - or _ characters. received: \
@@ -426,7 +426,12 @@ fn flags_are_judged_as_files_are() {
             &["-data-dir=data", "-bind=nonsense"],
             "1 error occurred:\n\t* bind_addr: invalid ip address: nonsense",
         ),
-        (&[], "data_dir cannot be empty"),
+        (&["-server"], "data_dir cannot be empty"),
+        (
+            &[],
+            "this release runs servers only: start with -dev, or with -server -bootstrap-expect=1 \
+             and a -data-dir",
+        ),
         (&["-dev", "-bootstrap-expect=3"], "'bootstrap_expect > 0' not allowed in dev mode"),
         (
             &["-dev", "-hcl", "nosuch = 1"],

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tribune_api::metadata;
 
 use super::super::environment::Environment;
+use super::super::error::ConfigError;
 use super::super::rules;
 use super::super::runtime::{
     GossipConfig, GossipTimes, JoinConfig, JoinTargets, NodeConfig, RoleConfig,
@@ -71,7 +72,7 @@ pub fn role(reader: &mut Reader, environment: &dyn Environment) -> RoleConfig {
     let data_dir = reader.path("data_dir");
     match &data_dir {
         None if !dev && !settings.is_spoilt("data_dir") => {
-            reader.errors.rule("data_dir cannot be empty");
+            reader.errors.rule(NO_DATA_DIR);
         }
         Some(dir) if environment.is_dir(dir).is_ok_and(|is_dir| !is_dir) => {
             reader.errors.rule(format!("data_dir {:?} is not a directory", dir.display()));
@@ -145,15 +146,20 @@ fn bootstrap_rules(reader: &mut Reader, server: bool, bootstrap: bool, dev: bool
 
 /// What needs several servers comes with clustering. A file that does not say what it is for is one
 /// of a client to the agent, which is `here`, and passes `validate`: another file may say it, or a
-/// flag of the agent. Whatever else is wrong comes first.
+/// flag of the agent. Whatever else is wrong comes first, but that there is no directory.
 pub fn servers_alone(reader: &mut Reader, here: bool) {
     let settings = reader.settings;
+    let is_client = !settings.bool("server") && (here || settings.is_set("server"));
+    if here && is_client && reader.errors.errors == [ConfigError::Rule(NO_DATA_DIR.to_owned())] {
+        reader.errors.errors.clear();
+    }
     if !reader.errors.is_empty() {
         return;
     }
-    if !settings.bool("server") && (here || settings.is_set("server")) {
+    if is_client {
         reader.errors.rule(
-            "this release runs servers only: start with -dev, or with -server -bootstrap-expect=1",
+            "this release runs servers only: start with -dev, or with -server -bootstrap-expect=1 \
+             and a -data-dir",
         );
     }
     let expect = settings.int("bootstrap_expect");
@@ -230,6 +236,8 @@ pub fn gossip(reader: &mut Reader) -> GossipConfig {
         wan_allowed_cidrs: reader.cidrs("serf_wan_allowed_cidrs"),
     }
 }
+
+const NO_DATA_DIR: &str = "data_dir cannot be empty";
 
 /// A UUID in its usual form, with hyphens.
 const UUID_CHARS: usize = 36;

@@ -21,10 +21,12 @@ pub const ROWS: &[Row] = group! {
     "cert_file" Text "" now("tls.defaults.cert_file") reload : "old name";
     "enable_acl_replication" Bool "" now("acl.enable_token_replication") : "old name";
     "key_file" Text "" now("tls.defaults.key_file") reload : "old name";
-    "non_voting_server" Bool "" flag("non-voting-server") now("read_replica") : "old name";
+    "non_voting_server" Bool "" flag("non-voting-server") now("read_replica")
+        : "old name of -read-replica";
     "raft_boltdb.nofreelistsync" Bool "" now("raft_logstore.boltdb.no_freelist_sync") : "old name";
-    "start_join" List "" flag("join") now("retry_join") : "old name";
-    "start_join_wan" List "" flag("join-wan") now("retry_join_wan") : "old name";
+    "start_join" List "" flag("join") now("retry_join") : "old name of -retry-join";
+    "start_join_wan" List "" flag("join-wan") now("retry_join_wan")
+        : "old name of -retry-join-wan";
     "tls_cipher_suites" Text "" now("tls.defaults.tls_cipher_suites") reload : "old name";
     "tls_min_version" Text "" now("tls.defaults.tls_min_version") reload : "old name";
     "tls_prefer_server_cipher_suites" Bool "" : "has no effect";

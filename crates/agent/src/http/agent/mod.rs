@@ -18,6 +18,7 @@ use tribune_api::agent as wire;
 use tribune_api::catalog::TextMap;
 use tribune_api::coordinate::Coordinate;
 use tribune_api::messages;
+use tribune_node::Local;
 use tribune_node::cluster::{Member, Status};
 
 use super::error::HttpError;
@@ -147,7 +148,7 @@ fn stats(api: &Api, members: usize) -> BTreeMap<String, TextMap> {
         api.info.version.split_once('-').unwrap_or((api.info.version.as_str(), ""));
     let mut stats = BTreeMap::new();
     let mut put = |name: &str, texts: TextMap| stats.insert(name.to_owned(), texts);
-    put("agent", texts(["check_monitors", "check_ttls", "checks", "services"].map(zero)));
+    put("agent", own_stats(api));
     put(
         "build",
         texts([
@@ -173,6 +174,19 @@ fn stats(api: &Api, members: usize) -> BTreeMap<String, TextMap> {
     put("serf_lan", serf_stats(members));
     put("serf_wan", serf_stats(1));
     stats
+}
+
+/// How much of the agent's own there is.
+fn own_stats(api: &Api) -> TextMap {
+    let checks = api.local.as_ref().map(Local::checks).unwrap_or_default();
+    let services = api.local.as_ref().map(Local::services).unwrap_or_default();
+    let of_kind = |kind: &str| checks.values().filter(|check| check.kind == kind).count();
+    texts([
+        ("check_monitors", of_kind("script").to_string()),
+        ("check_ttls", of_kind("ttl").to_string()),
+        ("checks", checks.len().to_string()),
+        ("services", services.len().to_string()),
+    ])
 }
 
 fn zero(name: &str) -> (&str, String) {
