@@ -1,5 +1,5 @@
-//! `.ci/run` gives each part no more time than is left of all, and says what failed. It is tried with
-//! trivial parts, not with its own.
+//! `.ci/run` gives each part no more time than is left of all, and says what failed. It is tried
+//! with trivial parts, not with its own.
 
 #![expect(clippy::expect_used, reason = "helpers of tests count as tests")]
 

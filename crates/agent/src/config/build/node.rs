@@ -165,8 +165,8 @@ pub fn servers_alone(reader: &mut Reader, here: bool) {
     let expect = settings.int("bootstrap_expect");
     if here && expect > 1 {
         reader.errors.rule(format!(
-            "bootstrap_expect = {expect}: this release runs single servers, and each of these would \
-             elect itself; start one, with -bootstrap-expect=1"
+            "bootstrap_expect = {expect}: this release runs single servers, and each of these \
+             would elect itself; start one, with -bootstrap-expect=1"
         ));
     }
 }

@@ -69,7 +69,8 @@ pub const ROWS: &[Row] = group! {
     "tls.grpc.verify_incoming" Bool "" reload : "as in tls.defaults, for gRPC";
     "tls.grpc.use_auto_cert" Bool "false" reload
         : "serve gRPC with the certificate of auto_encrypt or auto_config";
-    "server_name" Text "" used : "name that checks expect where they name none, with enable_agent_tls_for_checks";
+    "server_name" Text "" used
+        : "name that checks expect where they name none, with enable_agent_tls_for_checks";
     "enable_agent_tls_for_checks" Bool "false" used
         : "checks use the agent's certificate";
     "auto_encrypt.tls" Bool "false" : "client: get certificates from the servers";
