@@ -17,8 +17,9 @@ Runs an agent in the foreground until it is interrupted.
     $ {program} agent -dev
     $ {program} agent -server -bootstrap-expect=1 -data-dir=/var/lib/tribune
 
-All flags of Consul's agent are accepted. The agent names those that it does not
-use yet when it starts: what is for clusters, gossip, gRPC and recursors.
+All flags of Consul's agent are accepted. When it starts, the agent names
+those that it does not use yet: what is for clusters, gossip, gRPC and
+recursors.
 ",
     flags: &[],
     api: Api::None,
