@@ -6,13 +6,14 @@
 
 use crate::chores::coordinates::Coordinates;
 use crate::chores::session_ttl::SessionTtl;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tribune_state::coordinate::CoordinateUpdate;
 use tribune_state::{Event, Key, SessionId, View};
 
-/// A change of volatile state.
-#[derive(Clone, Debug, PartialEq)]
+/// A change of volatile state. Variants are appended, never reordered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Signal {
     /// A session is renewed for its time to live.
     SessionRenew(SessionId),
