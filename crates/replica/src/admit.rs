@@ -11,7 +11,7 @@ use tribune_state::catalog::CatalogCommand;
 use tribune_state::kv::KvCommand;
 use tribune_state::session::SessionCommand;
 use tribune_state::txn::{KvOp, TxnOp, Verb};
-use tribune_state::{Command, Key, Outcome, Stamp, View};
+use tribune_state::{Command, Key, Outcome, Stamp, View, level};
 
 /// Stamps and completes writes.
 #[derive(Debug)]
@@ -73,6 +73,9 @@ impl Admit {
     /// Admits a write.
     pub fn admit(&mut self, leader: &Leader<'_>, proposal: Proposal) -> Admitted {
         let Proposal { mut command, wall_ms, source, .. } = proposal;
+        if let Err(why) = level::may_write(leader.view.system().level, &command) {
+            return Admitted::Now(Outcome::Refused(why));
+        }
         if let Command::Kv(KvCommand::Lock(set, session)) = &command
             && leader.refuses_lock(&set.key, session).is_some()
         {

@@ -5,7 +5,8 @@
 use crate::effect::Fatal;
 use tribune_durable::LogEntry;
 use tribune_state::codec::{CodecError, decode_entry};
-use tribune_state::{Entry, Event, LogIndex, Outcome, Stamp, Store, View};
+use tribune_state::system::SystemCommand;
+use tribune_state::{Command, Entry, Event, LogIndex, Outcome, Stamp, Store, View, level};
 
 /// The tag of a log entry that holds a command; every other entry is consensus's own.
 pub(crate) const KIND_COMMAND: u8 = 1;
@@ -54,7 +55,8 @@ impl Apply {
     /// Applies entries in order.
     ///
     /// # Errors
-    /// If one does not decode: the process must stop.
+    /// If one does not decode, or raises the level past what this program knows: the process must
+    /// stop in front of it.
     pub fn run(&mut self, entries: &[LogEntry]) -> Result<AppliedBatch, Fatal> {
         let mut batch = AppliedBatch::default();
         for entry in entries {
@@ -68,6 +70,9 @@ impl Apply {
             }
             let (stamp, command) =
                 decode_entry(&entry.data).map_err(|error| undecodable(at, &error))?;
+            if let Command::System(SystemCommand::Level(level)) = &command {
+                level::known(*level).map_err(|why| Fatal::Level { index: entry.index, why })?;
+            }
             let entry_in = Entry { at, stamp, command };
             let applied = self.store.apply(&entry_in);
             batch.events.extend(applied.events);

@@ -4,6 +4,7 @@ use crate::input::RequestId;
 use crate::signal::SignalOutcome;
 use std::time::Duration;
 use tribune_durable::Batch;
+use tribune_state::level::UnknownLevel;
 use tribune_state::{Event, Outcome, View};
 
 /// Something to do.
@@ -137,6 +138,14 @@ pub enum Fatal {
         index: u64,
         /// Why.
         why: String,
+    },
+    /// A committed entry raises the level past what this program can apply.
+    #[error("committed entry {index} raises the level: {why}: run the later version that wrote it")]
+    Level {
+        /// Its log position.
+        index: u64,
+        /// Which levels.
+        why: UnknownLevel,
     },
     /// The consensus engine refused what can only be refused when memory is corrupt.
     #[error("consensus failed: {0}")]

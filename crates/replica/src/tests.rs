@@ -5,8 +5,12 @@ use std::time::Duration;
 use tribune_durable::{HardState, LogEntry};
 use tribune_state::catalog::{CatalogCommand, NodeRow, Register};
 use tribune_state::kv::{KvCommand, KvQuery, KvSet};
+use tribune_state::level::{LEVEL_MAX, Level};
 use tribune_state::session::{Behavior, SessionCommand, SessionCreate, SessionQuery};
-use tribune_state::{Body, Command, Index, Key, Outcome, Query, SessionId, Source, Store, Visible};
+use tribune_state::system::SystemCommand;
+use tribune_state::{
+    Body, Command, Index, Key, Outcome, Query, SessionId, Source, Stamp, Store, Visible,
+};
 
 const TICK: Duration = Duration::from_millis(100);
 
@@ -330,6 +334,47 @@ fn the_log_may_go_up_to_the_snapshot_before_the_newest() {
     }
     assert_eq!(ordered.len(), 2);
     assert_eq!(compacted, ordered[..1]);
+}
+
+fn raise(level: u32) -> Command {
+    Command::System(SystemCommand::Level(Level(level)))
+}
+
+#[test]
+fn the_level_rises_no_further_than_this_program_knows() {
+    let mut rig = start(Vec::new(), HardState::default());
+    let last = rig.log.len();
+    let Outcome::Refused(why) = rig.write(raise(LEVEL_MAX.0 + 1)) else { panic!("refused") };
+    assert_eq!(
+        why.to_string(),
+        "the level cannot rise: level 2 is above 1, the highest that this program knows"
+    );
+    assert_eq!(rig.log.len(), last, "nothing is written");
+    assert_eq!(rig.replica.view().system().level, LEVEL_MAX);
+}
+
+#[test]
+fn a_log_that_a_later_program_has_written_stops_this_one() {
+    let mut rig = start(Vec::new(), HardState::default());
+    rig.write(put("a", "1"));
+    let data = tribune_state::codec::encode_entry(&Stamp::default(), &raise(LEVEL_MAX.0 + 1));
+    rig.log.last_mut().expect("an entry").data = data;
+    let (hard_state, log) = (rig.hard_state, rig.log);
+    let replica = Replica::new(config(), Duration::ZERO, Store::default(), 0, hard_state, log);
+    let mut replica = replica.expect("starts");
+    let mut effects = replica.step(Duration::ZERO, Vec::new());
+    effects.extend(replica.step(Duration::ZERO, [Input::Appended { space_low: false }]));
+    let why = effects.iter().find_map(|effect| match effect {
+        Effect::Stop(fatal) => Some(fatal.to_string()),
+        _ => None,
+    });
+    assert_eq!(
+        why.as_deref(),
+        Some(
+            "committed entry 2 raises the level: level 2 is above 1, the highest that this \
+             program knows: run the later version that wrote it"
+        )
+    );
 }
 
 /// Values that large, one after the other, while the disk does nothing.

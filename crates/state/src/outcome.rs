@@ -1,6 +1,6 @@
 //! What comes back from applying an entry.
 
-use crate::{ids::SessionId, txn::TxnOutcome};
+use crate::{ids::SessionId, level::UnknownLevel, txn::TxnOutcome};
 
 /// The result of one applied command.
 #[derive(Clone, Debug, PartialEq, Hash)]
@@ -70,4 +70,7 @@ pub enum Refusal {
         /// The level the command needs.
         need: u32,
     },
+    /// The level is not raised to one that the leader could not apply.
+    #[error("the level cannot rise: {0}")]
+    UnknownLevel(UnknownLevel),
 }

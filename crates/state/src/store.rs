@@ -8,6 +8,7 @@ use crate::command::Command;
 use crate::entry::Entry;
 use crate::feed::Event;
 use crate::ids::{Index, LogIndex};
+use crate::level::{self, UnknownLevel};
 use crate::outcome::Outcome;
 use crate::view::View;
 use crate::{catalog, connect, coordinate, kv, session, system, txn};
@@ -53,6 +54,9 @@ pub enum RestoreError {
     /// It does not begin with a header, or has two.
     #[error("snapshot has no header, or two")]
     Header,
+    /// A later program wrote it.
+    #[error("{0}: run the later version that wrote it")]
+    Level(#[from] UnknownLevel),
     /// It ends before its last record.
     #[error("snapshot ends early: {have} of {want} records")]
     Short {
@@ -106,7 +110,8 @@ impl Store {
     /// Loads the records of a snapshot, in the order in which [`View::records`] gave them.
     ///
     /// # Errors
-    /// If the bytes do not decode, or records are missing.
+    /// If the bytes do not decode, records are missing, or its level is not known here: that is
+    /// found before any record that only a later program can read.
     pub fn restore<'a>(chunks: impl Iterator<Item = &'a [u8]>) -> Result<Store, RestoreError> {
         let mut store = Store::default();
         let mut want = None;
@@ -124,6 +129,9 @@ impl Store {
                     (Record::Header(_), Some(_)) | (_, None) => return Err(RestoreError::Header),
                     (record, Some(_)) => {
                         have += 1;
+                        if let Record::System(system) = &record {
+                            level::known(system.level)?;
+                        }
                         codec::load(&mut store.tables, record);
                     }
                 }

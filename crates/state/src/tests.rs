@@ -11,6 +11,7 @@ use crate::feed::Event;
 use crate::filter::{self, Filter};
 use crate::ids::{Index, Key, LogIndex, NodeName, ServiceName, SessionId};
 use crate::kv::{KvCommand, KvQuery, KvSet};
+use crate::level::{LEVEL_MAX, Level};
 use crate::session::{Behavior, SessionCommand, SessionCreate, SessionQuery};
 use crate::system::SystemCommand;
 use crate::txn::{KvOp, TxnCommand, TxnOp, Verb};
@@ -309,6 +310,20 @@ fn snapshot_bytes(store: &Store) -> Vec<u8> {
     let mut bytes = Vec::new();
     store.view().records().for_each(|record| record.put(&mut bytes));
     bytes
+}
+
+#[test]
+fn a_snapshot_of_a_later_level_is_refused_by_its_level_and_not_by_what_it_brought() {
+    let mut store = fresh();
+    apply(&mut store, Command::System(SystemCommand::Level(Level(LEVEL_MAX.0 + 1))));
+    let mut bytes = snapshot_bytes(&store);
+    bytes.extend_from_slice(b"a record of later times");
+    let refused = Store::restore(std::iter::once(bytes.as_slice())).expect_err("refused");
+    assert_eq!(
+        refused.to_string(),
+        "level 2 is above 1, the highest that this program knows: run the later version that \
+         wrote it"
+    );
 }
 
 proptest! {
