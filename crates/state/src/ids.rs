@@ -16,7 +16,8 @@ pub struct LogIndex(pub u64);
 )]
 pub struct Index(pub u64);
 
-/// A namespace and partition, interned; only the default exists today.
+/// A namespace and partition, interned; only the default exists today. Where it goes in stored
+/// forms and other tables: docs/adr/0007-tenancy-seam.md.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
