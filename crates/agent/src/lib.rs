@@ -1,5 +1,7 @@
 //! The front doors and probes of one agent: configuration, HTTP, DNS.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
+
 pub mod about;
 pub mod config;
 mod coordinate;

@@ -79,6 +79,7 @@ pub enum AgentError {
 }
 
 /// Runs `agent` with the arguments after that word, until it is told to end.
+#[expect(clippy::print_stderr, reason = "why it did not start, or ended, is for its user")]
 pub fn run(args: &[String]) -> ExitCode {
     match start(args) {
         Ok(()) => ExitCode::SUCCESS,
@@ -152,7 +153,7 @@ async fn work(
                     // What went wrong is in the log; nobody else waits for it.
                     let _ = reloader.reload().await;
                 }
-                Asked::Dump => eprint!("{}", reloader.telemetry.dump()),
+                Asked::Dump => dump(reloader),
                 Asked::Interrupt if reloader.loaded.config.role.skip_leave_on_interrupt => return,
                 Asked::Terminate if !reloader.loaded.config.role.leave_on_terminate => return,
                 Asked::Interrupt | Asked::Terminate => {
@@ -340,6 +341,12 @@ fn start_server(
     Ok(server::start(server_config, disk)?)
 }
 
+#[expect(clippy::print_stderr, reason = "as Consul does on USR1")]
+fn dump(reloader: &Reloader) {
+    eprint!("{}", reloader.telemetry.dump());
+}
+
+#[expect(clippy::print_stdout, reason = "an agent says what it is before its log begins")]
 fn banner(config: &RuntimeConfig, identity: &Identity) {
     let addresses = |all: &[config::runtime::ListenAddress]| {
         let texts: Vec<String> = all.iter().map(ToString::to_string).collect();

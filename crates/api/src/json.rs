@@ -95,10 +95,13 @@ impl<F: Formatter> Formatter for GoFormatter<F> {
         fragment: &str,
     ) -> io::Result<()> {
         let mut rest = fragment;
-        while let Some((at, escape, width)) = next_escape(rest) {
-            writer.write_all(&rest.as_bytes()[..at])?;
+        while let Some((at, escape, width)) = next_escape(rest)
+            && let Some((before, from)) = rest.split_at_checked(at)
+            && let Some((_, after)) = from.split_at_checked(width)
+        {
+            writer.write_all(before.as_bytes())?;
             writer.write_all(escape)?;
-            rest = &rest[at + width..];
+            rest = after;
         }
         writer.write_all(rest.as_bytes())
     }
@@ -111,8 +114,8 @@ fn next_escape(text: &str) -> Option<(usize, &'static [u8], usize)> {
             b'<' => (b"\\u003c", 1),
             b'>' => (b"\\u003e", 1),
             b'&' => (b"\\u0026", 1),
-            0xe2 if text.as_bytes()[at..].starts_with("\u{2028}".as_bytes()) => (b"\\u2028", 3),
-            0xe2 if text.as_bytes()[at..].starts_with("\u{2029}".as_bytes()) => (b"\\u2029", 3),
+            0xe2 if text.get(at..)?.starts_with('\u{2028}') => (b"\\u2028", 3),
+            0xe2 if text.get(at..)?.starts_with('\u{2029}') => (b"\\u2029", 3),
             _ => return None,
         };
         Some((at, escape.0, escape.1))

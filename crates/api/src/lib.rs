@@ -3,6 +3,7 @@
 //! Invariant: nothing here reads a clock, a file or a socket.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 
 pub mod agent;
 pub mod catalog;

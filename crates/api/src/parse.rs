@@ -240,7 +240,8 @@ impl Parser<'_> {
             }
             self.digits("in exponent of numeric literal")?;
         }
-        let text = String::from_utf8_lossy(&self.text[start..self.at]);
+        let digits = self.text.get(start..self.at).unwrap_or_default();
+        let text = String::from_utf8_lossy(digits);
         to_number(&text).map(Value::Number).ok_or_else(|| ParseError::NumberRange(shown(&text)))
     }
 

@@ -2,6 +2,8 @@
 //! bodies of the same size, under the same client, in the same run. It prints and judges nothing.
 //! Not shipped. Figures in docs/benchmarks.md say which command made them.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool tells its user")]
+
 mod agent;
 mod bare;
 mod cases;

@@ -3,6 +3,7 @@
 //! tokio. Nothing here keeps state between requests but open connections.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 
 pub mod agent;
 mod call;

@@ -6,6 +6,7 @@
 //! others is touched; a result of an older registration is dropped.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 
 mod alarms;
 mod check;

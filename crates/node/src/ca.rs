@@ -51,10 +51,7 @@ pub fn first_root(cluster_id: Uuid) -> Result<CaRoot, CaError> {
     let trust_domain = Ia5String::try_from(format!("spiffe://{cluster_id}.consul"))?;
     params.subject_alt_names = vec![SanType::URI(trust_domain)];
     let mut name = DistinguishedName::new();
-    name.push(
-        DnType::CommonName,
-        format!("pri-{}.consul.ca", &cluster_id.simple().to_string()[..8]),
-    );
+    name.push(DnType::CommonName, format!("pri-{:08x}.consul.ca", cluster_id.as_fields().0));
     params.distinguished_name = name;
     let certificate = params.self_signed(&key)?;
     let key_hash = digest::digest(&digest::SHA256, key.der_bytes());

@@ -91,7 +91,7 @@ impl FileDisk {
         let mut offset = 0;
         while offset < bytes {
             let left = usize::try_from(bytes - offset).unwrap_or(usize::MAX);
-            let step = &zeroes[..left.min(PREFILL_BYTES)];
+            let step = zeroes.get(..left).unwrap_or(&zeroes);
             file.write_all_at(step, offset)?;
             offset += step.len() as u64;
         }
@@ -126,8 +126,8 @@ impl Disk for FileDisk {
         let left = self.len(name)?.saturating_sub(offset);
         let mut bytes = vec![0; usize::try_from(left).map_or(len, |left| left.min(len))];
         let mut done = 0;
-        while done < bytes.len() {
-            match file.read_at(&mut bytes[done..], offset + done as u64) {
+        while let Some(rest) = bytes.get_mut(done..).filter(|rest| !rest.is_empty()) {
+            match file.read_at(rest, offset + done as u64) {
                 Ok(0) => break,
                 Ok(step) => done += step,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

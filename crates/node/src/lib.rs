@@ -2,6 +2,8 @@
 //!
 //! It decides nothing that the replica or the edge could decide.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
+
 mod answers;
 mod blocking;
 pub mod ca;

@@ -5,6 +5,7 @@
 //! Publish of a batch precedes every Reply of it.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 
 mod admit;
 mod apply;

@@ -7,6 +7,8 @@
 //! and tasks, it does with events. [`server`] and [`edge`] are the two worlds; the rest is for
 //! both.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool tells its user")]
+
 pub mod dice;
 pub mod disk;
 pub mod edge;

@@ -1,5 +1,7 @@
 //! The simulator's program. It alone reads a real clock, to keep to its budget of minutes.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool tells its user")]
+
 mod program;
 
 use clap::Parser;

@@ -5,6 +5,7 @@
 //! No clock, no randomness, no IO: same entries give the same state, byte for byte.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 
 pub mod catalog;
 pub mod codec;

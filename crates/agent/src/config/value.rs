@@ -147,7 +147,7 @@ impl<'a> Cursor<'a> {
         while self.peek().is_some_and(&wanted) {
             self.advance();
         }
-        &start[..start.len() - self.rest.len()]
+        start.get(..start.len() - self.rest.len()).unwrap_or(start)
     }
 
     pub fn error(&self, message: impl Into<String>) -> SyntaxError {

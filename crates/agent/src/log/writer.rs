@@ -79,6 +79,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
+    #[expect(clippy::print_stderr, reason = "there is no log to say it in")]
     pub fn start(sinks: Sinks) -> Writer {
         let wants_syslog = sinks.syslog.is_some();
         let (queue, orders) = sync_channel(QUEUE_LINES_MAX);

@@ -85,10 +85,9 @@ pub enum ParseDurationError {
 /// When the text has another form, a unit is missing or unknown, or the span leaves 64 bits.
 pub fn parse(text: &str) -> Result<i64, ParseDurationError> {
     let invalid = || ParseDurationError::Invalid(text.to_owned());
-    let (negative, unsigned) = match text.as_bytes().first() {
-        Some(b'-') => (true, &text[1..]),
-        Some(b'+') => (false, &text[1..]),
-        _ => (false, text),
+    let (negative, unsigned) = match text.strip_prefix('-') {
+        Some(unsigned) => (true, unsigned),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
     if unsigned == "0" {
         return Ok(0);

@@ -51,6 +51,7 @@ pub(crate) struct Lanes {
     pub late: Lateness,
 }
 
+#[expect(clippy::indexing_slicing, reason = "the number of a lane is below 4")]
 impl Lanes {
     pub fn new(limits: ProbesMax) -> Lanes {
         Lanes {

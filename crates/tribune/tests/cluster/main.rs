@@ -1,5 +1,6 @@
 //! Real processes: agents that are killed, disks that lose power, data of earlier releases.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool tells its user")]
 #![expect(
     clippy::expect_used,
     clippy::panic,

@@ -1,5 +1,6 @@
 //! The commands of the users' pages are run, and say what the pages say they do.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool tells its user")]
 #![expect(
     clippy::expect_used,
     clippy::panic,

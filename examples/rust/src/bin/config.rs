@@ -5,6 +5,7 @@
 //! `cargo run -p tribune-examples --bin config -- set <greeting>`
 
 #![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it shows what it does")]
 
 use std::error::Error;
 use std::process::ExitCode;

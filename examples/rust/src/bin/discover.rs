@@ -5,6 +5,7 @@
 //! `$CONSUL_DNS_ADDR`, or at 127.0.0.1:8600.
 
 #![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it shows what it does")]
 
 use std::error::Error;
 use std::process::ExitCode;

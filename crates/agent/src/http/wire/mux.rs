@@ -53,7 +53,7 @@ impl Mux {
         for end in ends.iter().skip(1).rev() {
             let Some(prefix) = decoded_prefix(path, *end) else { continue };
             if let Some(route) = self.patterns.get(prefix.as_str()) {
-                let rest = decode_percent(&path.as_bytes()[*end..]).unwrap_or_default();
+                let rest = path.as_bytes().get(*end..).and_then(decode_percent).unwrap_or_default();
                 return Matched::Found { route: *route, rest };
             }
         }
