@@ -6,6 +6,7 @@ mod comments;
 mod exempt;
 mod lexer;
 mod limits;
+mod lints;
 mod purity;
 mod supply;
 #[cfg(test)]
@@ -42,6 +43,9 @@ pub fn run() -> Result<()> {
     for complaint in &complaints {
         println!("{complaint}");
     }
+    for note in supply::notes(&tree) {
+        println!("tidy: {note}");
+    }
     if complaints.is_empty() {
         println!("tidy: {} sources, {} rules, no complaint", tree.sources.len(), RULES.len());
         return Ok(());
@@ -72,9 +76,17 @@ const RULES: &[Rule] = &[
     limits::impl_beside_type,
     purity::forbids_unsafe,
     purity::clippy_bans,
+    purity::clippy_alike,
     purity::dependencies,
     purity::one_file_names_it,
     purity::no_sleep_in_tests,
+    lints::denied,
+    lints::inherited,
+    lints::inner_never_prints,
+    lints::no_indexing,
     supply::licences,
     supply::sources,
+    supply::bans,
+    supply::wildcards,
+    supply::several_versions,
 ];

@@ -45,6 +45,34 @@ pub fn clippy_bans(tree: &Tree) -> Vec<Complaint> {
     complaints
 }
 
+/// The lists are one list: what one inner crate may not do, none may.
+pub fn clippy_alike(tree: &Tree) -> Vec<Complaint> {
+    let path_of = |inner: &Inner| format!("crates/{}/clippy.toml", inner.folder);
+    let text_of = |inner: &Inner| tree.settings.get(&path_of(inner)).map_or("", String::as_str);
+    let Some((model, others)) = INNER.split_first() else { return Vec::new() };
+    let mut complaints = Vec::new();
+    for other in others {
+        let (have, want) = (text_of(other), text_of(model));
+        if have == want {
+            continue;
+        }
+        let same = have.lines().zip(want.lines()).take_while(|(have, want)| have == want).count();
+        complaints.push(Complaint {
+            path: path_of(other),
+            line: same + 1,
+            rule: "purity ban",
+            found: format!("it differs from {}", path_of(model)),
+            instead: "change all of them alike: the inner ring has one list of bans",
+        });
+    }
+    complaints
+}
+
+/// The folders of the inner ring.
+pub fn inner_folders() -> impl Iterator<Item = &'static str> {
+    INNER.iter().map(|inner| inner.folder)
+}
+
 /// The arrows between our crates, and what an inner crate may use of others.
 pub fn dependencies(tree: &Tree) -> Vec<Complaint> {
     let mut complaints = Vec::new();

@@ -1,5 +1,7 @@
-//! Rules about what we link: licences and sources of every crate in the lock file.
+//! Rules about what we link: licences, bans and sources of every crate in the lock file.
 //! The lists stand in deny.toml alone; cargo-deny reads them too and knows more.
+
+use std::collections::BTreeMap;
 
 use super::Complaint;
 use super::tree::{Package, Tree};
@@ -42,6 +44,109 @@ pub fn sources(tree: &Tree) -> Vec<Complaint> {
         }
     }
     complaints
+}
+
+/// Crates that are not linked, not even by way of others.
+pub fn bans(tree: &Tree) -> Vec<Complaint> {
+    let banned = banned(tree);
+    let mut complaints = Vec::new();
+    for package in tree.packages.iter().filter(|package| package.source.is_some()) {
+        let Some((_, reason)) = banned.iter().find(|(name, _)| *name == package.name) else {
+            continue;
+        };
+        let names_it = |other: &&Package| other.dependencies.iter().any(|d| d.name == package.name);
+        let users = tree.packages.iter().filter(names_it).map(|user| user.name.as_str());
+        let users: Vec<&str> = users.collect();
+        complaints.push(Complaint {
+            path: "deny.toml".into(),
+            line: 1,
+            rule: "ban",
+            found: format!("`{}` is linked, by {}: {reason}", package.name, users.join(", ")),
+            instead: "switch the feature off that brings it, or use another crate",
+        });
+    }
+    complaints
+}
+
+/// A dependency of ours on any version whatever takes what comes.
+pub fn wildcards(tree: &Tree) -> Vec<Complaint> {
+    if level(tree, "wildcards") != "deny" {
+        return Vec::new();
+    }
+    let mut complaints = Vec::new();
+    for package in tree.packages.iter().filter(|package| package.source.is_none()) {
+        let any = package.dependencies.iter().filter(|d| d.req == "*" && d.path.is_none());
+        complaints.extend(any.map(|dependency| Complaint {
+            path: "deny.toml".into(),
+            line: 1,
+            rule: "wildcard",
+            found: format!("`{}` takes any version of `{}`", package.name, dependency.name),
+            instead: "name the version it was tried with",
+        }));
+    }
+    complaints
+}
+
+/// Crates that are linked in several versions, where deny.toml denies that.
+pub fn several_versions(tree: &Tree) -> Vec<Complaint> {
+    if level(tree, "multiple-versions") != "deny" {
+        return Vec::new();
+    }
+    let several = in_several_versions(tree).into_iter();
+    several
+        .map(|(name, versions)| Complaint {
+            path: "deny.toml".into(),
+            line: 1,
+            rule: "versions",
+            found: format!("`{name}` is linked as {}", versions.join(" and as ")),
+            instead: "raise or lower what brings the odd one",
+        })
+        .collect()
+}
+
+/// What is worth a line and no complaint: crates in several versions, where deny.toml warns.
+pub fn notes(tree: &Tree) -> Vec<String> {
+    let several = in_several_versions(tree);
+    if level(tree, "multiple-versions") != "warn" || several.is_empty() {
+        return Vec::new();
+    }
+    let told = several.iter().map(|(name, versions)| format!("{name} {}", versions.join(" + ")));
+    let told: Vec<String> = told.collect();
+    vec![format!("{} crates in several versions: {}", told.len(), told.join(", "))]
+}
+
+fn in_several_versions(tree: &Tree) -> BTreeMap<&str, Vec<&str>> {
+    let mut versions: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for package in tree.packages.iter().filter(|package| package.source.is_some()) {
+        versions.entry(&package.name).or_default().push(&package.version);
+    }
+    versions.retain(|_, versions| versions.len() > 1);
+    versions
+}
+
+/// Name and reason of each row of the list of bans.
+fn banned(tree: &Tree) -> Vec<(&str, &str)> {
+    let rows = bans_section(tree).lines().filter_map(|line| {
+        let quoted: Vec<&str> = line.split('"').collect();
+        match quoted[..] {
+            ["    { crate = ", name, ", reason = ", reason, " },"] => Some((name, reason)),
+            _ => None,
+        }
+    });
+    rows.collect()
+}
+
+/// What `[bans]` says of a matter: `deny`, `warn` or `allow`.
+fn level<'a>(tree: &'a Tree, key: &str) -> &'a str {
+    let mut lines = bans_section(tree).lines();
+    let value = lines.find_map(|line| line.strip_prefix(key)?.strip_prefix(" = "));
+    value.unwrap_or_default().trim_matches('"')
+}
+
+fn bans_section(tree: &Tree) -> &str {
+    let deny = tree.settings.get("deny.toml").map_or("", String::as_str);
+    let (_, rest) = deny.split_once("\n[bans]\n").unwrap_or_default();
+    rest.split("\n[").next().unwrap_or_default()
 }
 
 /// Whether an SPDX expression can be met with the allowed licences. `AND` binds more tightly than

@@ -9,6 +9,18 @@ fn tree_of(path: &str, text: &str) -> Tree {
     Tree { sources, ..Tree::default() }
 }
 
+/// The project's own settings, without its sources: to read those takes seconds.
+fn house() -> Tree {
+    let root = crate::workspace::root();
+    let mut paths = vec!["Cargo.toml".to_owned(), "deny.toml".to_owned()];
+    for entry in std::fs::read_dir(root.join("crates")).unwrap() {
+        let folder = entry.unwrap().file_name().into_string().unwrap();
+        paths.extend(["Cargo.toml", "clippy.toml"].map(|name| format!("crates/{folder}/{name}")));
+    }
+    let read = |path: String| Some((path.clone(), std::fs::read_to_string(root.join(path)).ok()?));
+    Tree { settings: paths.into_iter().filter_map(read).collect(), ..Tree::default() }
+}
+
 fn shown(complaints: &[Complaint]) -> String {
     complaints.iter().map(|complaint| format!("{complaint}\n")).collect()
 }
@@ -155,7 +167,7 @@ fn an_inner_crate_forbids_unsafe_code() {
 
 #[test]
 fn an_inner_crate_bans_the_world() {
-    let mut tree = Tree::load().unwrap();
+    let mut tree = house();
     check(purity::clippy_bans, &tree, "");
     let text = tree.settings.get_mut("crates/state/clippy.toml").unwrap();
     *text = text.replace("{ path = \"std::time::Instant\"", "{ path = \"std::time::Other\"");
@@ -168,10 +180,83 @@ fn an_inner_crate_bans_the_world() {
 }
 
 #[test]
+fn the_inner_crates_have_one_list_of_bans() {
+    let mut tree = house();
+    check(purity::clippy_alike, &tree, "");
+    let text = tree.settings.get_mut("crates/edge/clippy.toml").unwrap();
+    *text = text.replace("{ path = \"std::env::var_os\"", "{ path = \"std::env::var\"");
+    let found = purity::clippy_alike(&tree);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].line, text_line(&tree, "crates/edge/clippy.toml", "std::env::var\""));
+    assert_eq!(
+        (found[0].path.as_str(), found[0].found.as_str(), found[0].instead),
+        (
+            "crates/edge/clippy.toml",
+            "it differs from crates/api/clippy.toml",
+            "change all of them alike: the inner ring has one list of bans"
+        )
+    );
+    tree.settings.get_mut("crates/edge/clippy.toml").unwrap().clear();
+    assert_eq!(purity::clippy_alike(&tree).len(), 1, "nor may one be missing");
+}
+
+fn text_line(tree: &Tree, path: &str, part: &str) -> usize {
+    tree.settings[path].lines().position(|line| line.contains(part)).unwrap() + 1
+}
+
+#[test]
+fn what_the_style_refuses_is_denied_and_holds_in_every_crate() {
+    let mut tree = house();
+    check(lints::denied, &tree, "");
+    check(lints::inherited, &tree, "");
+    let manifest = tree.settings.get_mut("Cargo.toml").unwrap();
+    *manifest = manifest.replace("print_stdout = \"deny\"", "print_stdout = \"warn\"");
+    check(
+        lints::denied,
+        &tree,
+        "Cargo.toml:1: lint: `print_stdout` is not denied\n    instead: deny it in \
+         [workspace.lints.clippy]; excuse one place with #[expect] and why",
+    );
+    let manifest = tree.settings.get_mut("crates/state/Cargo.toml").unwrap();
+    *manifest = manifest.replace("[lints]\nworkspace = true\n", "");
+    check(
+        lints::inherited,
+        &tree,
+        "crates/state/Cargo.toml:1: lint: the workspace's lints do not hold here\n    instead: \
+         write `[lints]` and below it `workspace = true`",
+    );
+}
+
+#[test]
+fn an_inner_crate_is_not_excused_for_printing() {
+    let text = "//! x\n#[allow(clippy::print_stderr)]\nfn f() {}\n";
+    check(
+        lints::inner_never_prints,
+        &tree_of("crates/edge/src/a.rs", text),
+        "crates/edge/src/a.rs:2: print: an inner crate names `clippy::print_stderr`\n    instead: \
+         return a fact; whoever handles it in the outer ring says so",
+    );
+    check(lints::inner_never_prints, &tree_of("crates/agent/src/a.rs", text), "");
+}
+
+#[test]
+fn a_crate_that_reads_outside_bytes_does_not_index() {
+    check(
+        lints::no_indexing,
+        &tree_of("crates/api/src/lib.rs", "//! x\n"),
+        "crates/api/src/lib.rs:1: indexing: a crate that reads bytes from outside may index\n    \
+         instead: write `#![cfg_attr(not(test), deny(clippy::indexing_slicing, \
+         clippy::string_slice))]` below the header",
+    );
+    check(lints::no_indexing, &tree_of("crates/sim/src/lib.rs", "//! x\n"), "");
+}
+
+#[test]
 fn imports_follow_the_arrows_and_the_allow_list() {
     let uses = |name: &str, kind: Option<&str>| Dependency {
         name: name.into(),
         kind: kind.map(str::to_owned),
+        ..Dependency::default()
     };
     let package = Package {
         name: "tribune-state".into(),
@@ -234,7 +319,7 @@ fn a_licence_or_source_that_is_not_listed_is_refused() {
         ..Package::default()
     };
     let index = "registry+https://github.com/rust-lang/crates.io-index";
-    let deny = Tree::load().unwrap().settings["deny.toml"].clone();
+    let deny = house().settings["deny.toml"].clone();
     let tree_with = |package| Tree {
         packages: vec![package],
         settings: [("deny.toml".to_owned(), deny.clone())].into(),
@@ -262,6 +347,77 @@ fn a_licence_or_source_that_is_not_listed_is_refused() {
         &tree_with(foreign("MIT", "git+https://example.com/x")),
         "deny.toml:1: source: `odd` comes from git+https://example.com/x\n    instead: use a \
          released version from the registry",
+    );
+}
+
+/// A tree with the project's own deny.toml, changed where asked, and these foreign crates.
+fn supplied(change: (&str, &str), crates: &[(&str, &str)]) -> Tree {
+    let deny = house().settings["deny.toml"].replace(change.0, change.1);
+    let foreign = |(name, version): &(&str, &str)| Package {
+        name: (*name).to_owned(),
+        version: (*version).to_owned(),
+        source: Some("registry".into()),
+        ..Package::default()
+    };
+    Tree {
+        packages: crates.iter().map(foreign).collect(),
+        settings: [("deny.toml".to_owned(), deny)].into(),
+        ..Tree::default()
+    }
+}
+
+#[test]
+fn a_banned_crate_is_named_with_who_brings_it_and_why_it_is_banned() {
+    let mut tree = supplied(("", ""), &[("reqwest", "0.12.0"), ("hyper", "1.0.0")]);
+    let dependency = Dependency { name: "reqwest".into(), ..Dependency::default() };
+    tree.packages[1].dependencies.push(dependency);
+    check(
+        supply::bans,
+        &tree,
+        "deny.toml:1: ban: `reqwest` is linked, by hyper: the client is hyper; frameworks bring \
+         their own statuses\n    instead: switch the feature off that brings it, or use another \
+         crate",
+    );
+    for name in ["openssl-sys", "native-tls", "aws-lc-sys", "axum"] {
+        assert_eq!(supply::bans(&supplied(("", ""), &[(name, "1.0.0")])).len(), 1, "{name}");
+    }
+}
+
+#[test]
+fn a_crate_in_two_versions_is_told_or_refused_as_the_settings_say() {
+    let two = [("rand", "0.8.8"), ("rand", "0.9.5"), ("hyper", "1.0.0")];
+    let warned = supplied(("", ""), &two);
+    check(supply::several_versions, &warned, "");
+    assert_eq!(supply::notes(&warned), ["1 crates in several versions: rand 0.8.8 + 0.9.5"]);
+    let denied = supplied(("multiple-versions = \"warn\"", "multiple-versions = \"deny\""), &two);
+    check(
+        supply::several_versions,
+        &denied,
+        "deny.toml:1: versions: `rand` is linked as 0.8.8 and as 0.9.5\n    instead: raise or \
+         lower what brings the odd one",
+    );
+    assert!(supply::notes(&denied).is_empty());
+}
+
+#[test]
+fn a_dependency_names_its_version_unless_it_is_ours() {
+    let any = |name: &str, path: Option<&str>| Dependency {
+        name: name.into(),
+        req: "*".into(),
+        path: path.map(str::to_owned),
+        ..Dependency::default()
+    };
+    let mut tree = supplied(("", ""), &[]);
+    tree.packages.push(Package {
+        name: "tribune-x".into(),
+        dependencies: vec![any("rand", None), any("tribune-api", Some("/x/crates/api"))],
+        ..Package::default()
+    });
+    check(
+        supply::wildcards,
+        &tree,
+        "deny.toml:1: wildcard: `tribune-x` takes any version of `rand`\n    instead: name the \
+         version it was tried with",
     );
 }
 

@@ -19,7 +19,7 @@ pub struct Tree {
     /// Every file git would keep, sources or not.
     pub files: BTreeSet<String>,
     pub packages: Vec<Package>,
-    /// The text of each clippy.toml and deny.toml, by path.
+    /// The text of each clippy.toml, deny.toml and Cargo.toml, by path.
     pub settings: BTreeMap<String, String>,
 }
 
@@ -36,6 +36,8 @@ pub struct Source {
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Package {
     pub name: String,
+    #[serde(default)]
+    pub version: String,
     pub license: Option<String>,
     pub source: Option<String>,
     #[serde(default)]
@@ -47,6 +49,11 @@ pub struct Dependency {
     pub name: String,
     /// Absent for an ordinary dependency, else `dev` or `build`.
     pub kind: Option<String>,
+    /// The versions it may have, `*` for any.
+    #[serde(default)]
+    pub req: String,
+    /// Where it lies, if it is one of ours.
+    pub path: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -69,7 +76,7 @@ impl Tree {
             }
             tree.files.insert(path.to_owned());
             let name = path.rsplit('/').next().unwrap_or(path);
-            let setting = matches!(name, "clippy.toml" | "deny.toml");
+            let setting = matches!(name, "clippy.toml" | "deny.toml" | "Cargo.toml");
             if !setting && !path.ends_with(".rs") {
                 continue;
             }
