@@ -23,6 +23,7 @@ pub mod parse;
 pub mod proxy;
 pub mod session;
 pub mod shape;
+pub mod slips;
 pub mod time;
 pub mod txn;
 pub mod version;

@@ -8,7 +8,7 @@ use crate::shared::{Ledger, SharedAnswer, rows_bytes};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tribune_state::kv::{KvBody, KvQuery};
-use tribune_state::{Body, Index, Query, View, Visible};
+use tribune_state::{Body, Index, Query, ReadIndexes, View, Visible};
 
 /// How many bytes the kept answers may hold, with every form in which they were encoded.
 pub(crate) const ANSWERS_BYTES_MAX: usize = 32 << 20;
@@ -45,7 +45,7 @@ impl Answers {
         if matches!(query, Query::Kv(KvQuery::List(_))) {
             return self.list(view, query, visible);
         }
-        let Some(index) = view.index_of(query) else {
+        let Some(ReadIndexes { answer: index, .. }) = view.indexes(query) else {
             return Arc::new(SharedAnswer::new(view.answer(query, visible)));
         };
         let key = (query.clone(), visible.clone());

@@ -36,7 +36,7 @@ pub use entry::Entry;
 pub use feed::Event;
 pub use ids::{Index, Key, LogIndex, NodeName, ServiceName, SessionId, Tenancy};
 pub use outcome::{Outcome, Refusal};
-pub use query::{Answer, Body, Query, Visible};
+pub use query::{Answer, Body, Query, ReadIndexes, Visible};
 pub use secret::Secret;
 pub use stamp::{Source, Stamp};
 pub use store::{Applied, RestoreError, Store};

@@ -46,6 +46,15 @@ pub enum Visible {
     All,
 }
 
+/// The indexes of an answer. The two differ where an answer's own moves for others' sake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadIndexes {
+    /// The one that the answer has: as long as it stays the same, so does the answer.
+    pub answer: Index,
+    /// That of the last change that a reader who waits is told of: no later than the answer's.
+    pub change: Index,
+}
+
 /// What a query found.
 #[derive(Clone, Debug)]
 pub struct Answer {

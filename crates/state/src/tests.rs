@@ -340,7 +340,7 @@ proptest! {
                 if new_body != body {
                     prop_assert!(new_index > index, "{query:?} stood still after {command:?}");
                     prop_assert!(wakes(&events, query), "{query:?} missed {command:?}");
-                    let at = store.view().changed_at(query);
+                    let at = store.view().indexes(query).map(|indexes| indexes.change);
                     prop_assert!(at.is_none_or(|at| at > index), "{query:?} sleeps on {command:?}");
                 }
             }

@@ -2,7 +2,7 @@
 
 use crate::codec::{self, Header, Record, Stored};
 use crate::ids::{Index, LogIndex};
-use crate::query::{Answer, Body, Query, Visible};
+use crate::query::{Answer, Body, Query, ReadIndexes, Visible};
 use crate::store::Tables;
 use crate::{catalog, connect, coordinate, kv, session, system, txn};
 use std::sync::Arc;
@@ -56,26 +56,14 @@ impl View {
         Answer { index: index.max(Index(1)), at: self.at, body }
     }
 
-    /// The index that the answer to a query would have, if it is cheaper to find than the answer.
-    /// As long as it stays the same, so does the answer.
-    pub fn index_of(&self, query: &Query) -> Option<Index> {
-        match query {
-            Query::Catalog(query) if query.near.is_none() => {
-                Some(catalog::index(&self.tables.catalog, query).max(Index(1)))
-            }
-            _ => None,
+    /// The indexes of a query's answer, where they are cheaper to find than the answer.
+    pub fn indexes(&self, query: &Query) -> Option<ReadIndexes> {
+        let Query::Catalog(query) = query else { return None };
+        if query.near.is_some() {
+            return None;
         }
-    }
-
-    /// The index of the last change that a reader who waits is told of, where that is cheaper to
-    /// find than the answer; the answer's own may be past it, since it may move for others' sake.
-    pub fn changed_at(&self, query: &Query) -> Option<Index> {
-        match query {
-            Query::Catalog(query) if query.near.is_none() => {
-                Some(catalog::changed_at(&self.tables.catalog, query).max(Index(1)))
-            }
-            _ => None,
-        }
+        let ReadIndexes { answer, change } = catalog::indexes(&self.tables.catalog, query);
+        Some(ReadIndexes { answer: answer.max(Index(1)), change: change.max(Index(1)) })
     }
 
     /// The position of the last entry in it.

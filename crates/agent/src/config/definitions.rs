@@ -4,9 +4,9 @@
 //! Invariant: the result holds only keys of these tables, each with a value of its type.
 
 use serde_json::{Map, Value as Json};
+use tribune_api::slips::edit_distance;
 
 use super::schema::{Complaints, join};
-use super::table::edit_distance;
 use super::value::{Data, Value};
 
 /// One key of a definition: its name in files, in the API, and what it holds.

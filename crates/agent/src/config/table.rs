@@ -1,6 +1,8 @@
 //! THE table of the configuration: every key there is, with its type, default, flag, whether this
 //! agent uses it, whether a reload takes it up, and a line of documentation. The reader of files,
-//! the flags, the merge and the documentation all follow from it; adding a key is adding a row.
+//! the flags, the merge and the documentation all follow from it: with a row a key is accepted. To
+//! use it takes two places more: a field in runtime.rs, and its value in build/, which the compiler
+//! then misses.
 //! Invariant: keys are lower case, unique, and each default is a valid value of its row's kind.
 
 mod aliases;
@@ -12,6 +14,8 @@ mod serving;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
+
+use tribune_api::slips::edit_distance;
 
 /// What a key holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,29 +148,6 @@ pub fn nearest(unknown: &str) -> &'static str {
     rows().map(|row| row.key).min_by_key(|key| distance(key)).unwrap_or("")
 }
 
-/// How many characters must be put in, taken out or replaced to get from one text to the other.
-pub fn edit_distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().take(NAME_CHARS_MAX).collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (above, from_char) in from.chars().take(NAME_CHARS_MAX).enumerate() {
-        let mut diagonal = above;
-        let mut left = above + 1;
-        for (cell, to_char) in row.iter_mut().skip(1).zip(&to) {
-            let replaced = diagonal + usize::from(from_char != *to_char);
-            diagonal = *cell;
-            left = replaced.min(left + 1).min(diagonal + 1);
-            *cell = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = above + 1;
-        }
-    }
-    row.last().copied().unwrap_or(0)
-}
-
-/// Names are compared up to here: the work grows with the square, and no key is as long.
-const NAME_CHARS_MAX: usize = 100;
-
 #[cfg(test)]
 mod tests {
     use super::super::settings::Setting;
@@ -226,15 +207,6 @@ mod tests {
         ];
         for (slip, meant) in cases {
             assert_eq!(nearest(slip), meant, "{slip}");
-        }
-    }
-
-    #[test]
-    fn edit_distance_counts_slips() {
-        for (from, to, slips) in
-            [("", "", 0), ("a", "", 1), ("", "ab", 2), ("kitten", "sitting", 3), ("ab", "ba", 2)]
-        {
-            assert_eq!(edit_distance(from, to), slips, "{from} {to}");
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tribune_api::agent::AgentService;
 use tribune_api::duration::GoDuration;
 use tribune_api::messages;
+use tribune_api::slips;
 use tribune_api::why::{Reason, Why, WhyCheck, WhyDoor, WhyInstance, WhyLastRun, WhyRuns};
 use tribune_edge::CheckFacts;
 use tribune_state::catalog::{Bar, Catalog, CatalogBody, CheckRow, CheckStatus, Verdict, WhyRead};
@@ -18,7 +19,6 @@ use super::error::HttpError;
 use super::options::Options;
 use super::wire::reply::Reply;
 use super::{Api, Call};
-use crate::config::table::edit_distance;
 
 /// Enough to see which name was meant.
 const NEAREST_MAX: usize = 3;
@@ -181,27 +181,7 @@ fn runs(facts: &CheckFacts) -> WhyRuns {
     }
 }
 
-/// The names that take the fewest slips, if they are not more than about half of the name.
 fn nearest(name: &str, known: &[ServiceName]) -> Vec<String> {
-    let lower = name.to_lowercase();
-    let slips = |other: &ServiceName| edit_distance(&lower, &other.as_str().to_lowercase());
-    let mut found: Vec<(usize, &str)> =
-        known.iter().map(|other| (slips(other), other.as_str())).collect();
-    found.retain(|(slips, _)| *slips * 2 <= lower.chars().count() + 1);
-    found.sort_unstable();
-    found.into_iter().take(NEAREST_MAX).map(|(_, other)| other.to_owned()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_nearest_names_are_those_with_few_slips() {
-        let known = ["web", "webapp", "database", "consul"].map(ServiceName::from);
-        assert_eq!(nearest("wbe", &known), ["web"]);
-        assert_eq!(nearest("wepapp", &known), ["webapp"]);
-        assert_eq!(nearest("Databse", &known), ["database"]);
-        assert_eq!(nearest("zzzzzz", &known), Vec::<String>::new());
-    }
+    let near = slips::nearest(name, known.iter().map(ServiceName::as_str));
+    near.into_iter().take(NEAREST_MAX).map(str::to_owned).collect()
 }

@@ -158,7 +158,7 @@ impl Server {
         read: &Read,
         wait: Wait,
     ) -> Option<Arc<SharedAnswer>> {
-        if view.changed_at(query).is_some_and(|index| index <= wait.index) {
+        if view.indexes(query).is_some_and(|indexes| indexes.change <= wait.index) {
             return None;
         }
         let answer = self.parked.answers.answer(view, query, &read.visible);

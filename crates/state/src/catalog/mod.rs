@@ -15,7 +15,7 @@ mod write;
 pub(crate) use marks::Marks;
 pub(crate) use node::{put_node, remove_node};
 pub use query::{Catalog, CatalogBody, CatalogQuery, Instance, STATE_ANY, ServiceRead, WhyRead};
-pub(crate) use read::{answer, changed_at, index};
+pub(crate) use read::{answer, indexes};
 pub use rows::{
     Address, CatalogTables, CheckRow, CheckStatus, KIND_PROXY, Locality, NamedPort, NodeRow,
     ServiceRow, Weights,

@@ -6,27 +6,28 @@ use super::verdict::{Verdict, has_tag};
 use crate::coordinate::{CoordinateTables, sort_near};
 use crate::filter::{Filter, NodeInfo, SERVICE_NODE, ServiceNode};
 use crate::ids::{Index, NodeName, ServiceName};
+use crate::query::ReadIndexes;
 use crate::store::Tables;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub(crate) fn answer(tables: &Tables, query: &CatalogQuery) -> (Index, CatalogBody) {
     let reading = Reading { tables: &tables.catalog, coordinates: &tables.coordinates, query };
-    (index(&tables.catalog, query), reading.body())
+    (indexes(&tables.catalog, query).answer, reading.body())
 }
 
-/// The index that a read's answer has: as long as it stays, so does the answer.
-pub(crate) fn index(tables: &CatalogTables, query: &CatalogQuery) -> Index {
-    let changed = changed_at(tables, query);
-    match &query.what {
+/// The indexes of a read, without its answer.
+pub(crate) fn indexes(tables: &CatalogTables, query: &CatalogQuery) -> ReadIndexes {
+    let change = changed_at(tables, query);
+    let answer = match &query.what {
         // As Consul's, it moves with every check. Source: transcripts/agent/alias.txt.
-        Catalog::ServiceChecks(_) => changed.max(tables.marks.checks),
-        _ => changed,
-    }
+        Catalog::ServiceChecks(_) => change.max(tables.marks.checks),
+        _ => change,
+    };
+    ReadIndexes { answer, change }
 }
 
-/// The index that a read waits on: no later than that of its answer.
-pub(crate) fn changed_at(tables: &CatalogTables, query: &CatalogQuery) -> Index {
+fn changed_at(tables: &CatalogTables, query: &CatalogQuery) -> Index {
     let marks = &tables.marks;
     let with_nodes = |index: Index| {
         if query.reads_nodes() { index.max(marks.nodes) } else { index }

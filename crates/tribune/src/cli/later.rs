@@ -1,7 +1,7 @@
 //! Words that are no command: a slip of the fingers, or a command of Consul that is yet to come.
 //! It runs nothing.
 
-use tribune_agent::config::table::edit_distance;
+use tribune_client::api::slips::nearest;
 
 use super::table::COMMANDS;
 
@@ -48,19 +48,11 @@ pub(crate) fn unknown(word: &str, parent: &str) -> String {
     let what = if parent.is_empty() { "command" } else { "subcommand" };
     let below = if parent.is_empty() { String::new() } else { format!("{parent} ") };
     let known = COMMANDS.iter().filter_map(|command| command.name.strip_prefix(&below));
-    let known: Vec<&str> = known.filter(|name| !name.contains(' ')).collect();
-    match nearest(word, &known) {
+    let known = known.filter(|name| !name.contains(' '));
+    match nearest(word, known).first() {
         Some(name) => format!("\nUnknown {what} {word:?}; did you mean \"{below}{name}\"?"),
         None => format!("\nUnknown {what} {word:?}"),
     }
-}
-
-/// The name that takes the fewest slips, if they are not more than about half of the word.
-fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    let lower = word.to_lowercase();
-    let slips = |name: &&str| edit_distance(&lower, name);
-    let found = known.iter().copied().min_by_key(slips)?;
-    (slips(&found) * 2 <= lower.chars().count() + 1).then_some(found)
 }
 
 #[cfg(test)]
