@@ -45,7 +45,9 @@ pub struct ConnectProxy {
 }
 
 /// `Proxy` of a service, as the agent prints it: without an empty `Mode`, its upstreams without
-/// an empty `Datacenter`, its paths with every `ParsedFromCheck`.
+/// an empty `Datacenter`, its paths with every `ParsedFromCheck`, and some fields in another order.
+/// That is why it and its parts have types of their own: order and omission are what serde derives
+/// from a struct. Each is made from the catalog's field by field, so that none is forgotten.
 ///
 /// Source: transcripts/agent/registration.txt.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

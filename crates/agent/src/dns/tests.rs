@@ -364,7 +364,7 @@ fn the_second_domain_is_answered_in_its_own_name() {
     assert_eq!(message.name_servers()[0].name().to_ascii(), "alt.");
 }
 
-/// Source: consul-surface, virtual names; transcripts/dns/service.txt for a service without one.
+/// Source: consul-surface E.1; transcripts/dns/service.txt for a service without one.
 #[test]
 fn a_service_in_the_mesh_has_a_virtual_address() {
     for (line, expected) in [
