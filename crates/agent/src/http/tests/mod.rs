@@ -279,6 +279,19 @@ async fn a_registered_service_is_found_and_shown_on_the_page() {
 }
 
 #[tokio::test]
+async fn an_agent_counts_what_is_registered_at_it() {
+    let agent = Agent::start().await;
+    let service = r#"{"Name":"s","Port":1,"Checks":[{"TTL":"1m"},{"TCP":"a:1","Interval":"1m"}]}"#;
+    assert_eq!(ask(&agent.api, "PUT /v1/agent/service/register", service).await.0, 200);
+    let (_, text) = ask(&agent.api, "GET /v1/agent/self", "").await;
+    let found: tribune_api::agent::Self_ = serde_json::from_str(&text).unwrap();
+    let own = |name: &str| found.stats["agent"][name].clone();
+    let counts = ["services", "checks", "check_ttls", "check_monitors"].map(own);
+    assert_eq!(counts, ["1", "3", "2", "0"]);
+    agent.stop().await;
+}
+
+#[tokio::test]
 async fn a_cached_query_says_how_it_was_answered() {
     let api = api(HttpConfig::default());
     for expected in ["MISS", "HIT"] {
