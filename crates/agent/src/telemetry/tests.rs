@@ -5,7 +5,7 @@ use tribune_api::json::{Layout, to_json};
 
 use super::*;
 
-fn config() -> TelemetryConfig {
+pub fn config() -> TelemetryConfig {
     TelemetryConfig {
         metrics_prefix: "consul".to_owned(),
         disable_hostname: false,
