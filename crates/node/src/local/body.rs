@@ -227,6 +227,9 @@ fn say(note: Note) {
             info!(%check, points, "check changes too often: held at its worse state");
         }
         Note::LetGo { check } => info!(%check, "check has been quiet: no longer held"),
+        Note::IntervalRaised { check, asked, every } => {
+            warn!(%check, ?asked, ?every, "the interval is shorter than there is: raised");
+        }
         Note::NotExposed { check } => {
             warn!(%check, "no port is left to expose this check at: it is tried at its own");
         }
