@@ -205,7 +205,10 @@ impl Agent {
         tasks.spawn(parts.telemetry.clone().run(shutdown.clone()));
         let views: dns::Views = {
             let server = server.clone();
-            Arc::new(move || server.view())
+            Arc::new(move || dns::Newest {
+                view: server.view(),
+                is_stale: !server.contact().known_leader,
+            })
         };
         let registry = parts.telemetry.registry();
         let dns = dns::open(config, &views, registry, shutdown, tasks).await.map_err(

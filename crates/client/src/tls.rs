@@ -59,38 +59,73 @@ impl Credentials {
         Ok(Credentials { roots: own_roots(files)?, identity: identity(files)? })
     }
 
-    /// The settings of a connection; with `verify` false any certificate is taken.
-    pub fn client_config(&self, verify: bool) -> ClientConfig {
+    /// The settings of a connection; with `verify` false any certificate is taken. If the system's
+    /// roots are asked for and cannot be read, nobody is trusted, and the error says why.
+    pub fn client_config(&self, verify: bool) -> (ClientConfig, Option<TlsError>) {
+        let mut unread = None;
+        let mut roots = || {
+            let own = self.roots.clone().map(Ok);
+            own.unwrap_or_else(system_roots).unwrap_or_else(|error| {
+                unread = Some(error);
+                RootCertStore::empty()
+            })
+        };
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider.clone());
         #[expect(clippy::expect_used, reason = "ring has suites for the default versions")]
         let builder = builder.with_safe_default_protocol_versions().expect("ring's own versions");
         let builder = if verify {
-            builder.with_root_certificates(self.roots.clone().unwrap_or_else(system_roots))
+            builder.with_root_certificates(roots())
         } else {
             let anyone = Arc::new(Anyone { provider });
             builder.dangerous().with_custom_certificate_verifier(anyone)
         };
-        let Some((chain, key)) = &self.identity else { return builder.with_no_client_auth() };
         // It was tried when it was loaded.
-        let with_identity = builder.clone().with_client_auth_cert(chain.clone(), key.clone_key());
-        with_identity.unwrap_or_else(|_| builder.with_no_client_auth())
+        let with_identity = self.identity.as_ref().and_then(|(chain, key)| {
+            builder.clone().with_client_auth_cert(chain.clone(), key.clone_key()).ok()
+        });
+        (with_identity.unwrap_or_else(|| builder.with_no_client_auth()), unread)
     }
+}
+
+/// Speaks TLS on a connection whose other end has the first of these names that is not empty: what
+/// was asked for comes before the host. The text of an error is the cause alone.
+///
+/// # Errors
+/// It cannot be a server's name, or the handshake fails.
+pub async fn shake<S>(
+    config: Arc<ClientConfig>,
+    names: &[&str],
+    stream: S,
+) -> Result<TlsStream<S>, String>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let name = names.iter().find(|name| !name.is_empty()).copied().unwrap_or_default();
+    let name = ServerName::try_from(name.to_owned())
+        .map_err(|_| format!("tls: invalid server name {name:?}"))?;
+    let connector = TlsConnector::from(config);
+    connector.connect(name, stream).await.map_err(|error| format!("tls: {error}"))
 }
 
 /// How a client of the agent's API speaks TLS.
 pub(crate) struct Tls {
-    connector: TlsConnector,
-    server_name: Option<String>,
+    config: Arc<ClientConfig>,
+    server_name: String,
 }
 
 impl Tls {
     /// # Errors
-    /// As [`Credentials::load`].
+    /// As [`Credentials::load`], and if the system's roots are needed and cannot be read.
     pub fn load(files: &TlsFiles, verify: bool) -> Result<Tls, TlsError> {
-        let config = Credentials::load(files)?.client_config(verify);
-        let server_name = files.server_name.clone().filter(|name| !name.is_empty());
-        Ok(Tls { connector: Arc::new(config).into(), server_name })
+        let (config, unread) = Credentials::load(files)?.client_config(verify);
+        match unread {
+            Some(error) => Err(error),
+            None => Ok(Tls {
+                config: Arc::new(config),
+                server_name: files.server_name.clone().unwrap_or_default(),
+            }),
+        }
     }
 
     /// Speaks TLS on a connection to `host`. The text of an error is the cause alone.
@@ -98,10 +133,7 @@ impl Tls {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let name = self.server_name.as_deref().unwrap_or(host);
-        let name = ServerName::try_from(name.to_owned())
-            .map_err(|_| format!("tls: invalid server name {name:?}"))?;
-        self.connector.connect(name, stream).await.map_err(|error| format!("tls: {error}"))
+        shake(self.config.clone(), &[&self.server_name, host], stream).await
     }
 }
 
@@ -147,15 +179,23 @@ fn identity(files: &TlsFiles) -> Result<Option<Identity>, TlsError> {
     Ok(Some((chain, key)))
 }
 
-fn system_roots() -> RootCertStore {
+/// None at all where the system keeps no bundle.
+fn system_roots() -> Result<RootCertStore, TlsError> {
     let named = std::env::var_os(BUNDLE_VARIABLE).map(PathBuf::from);
     let known = BUNDLES.iter().map(|path| Path::new(path).to_path_buf());
     let bundle = named.into_iter().chain(known).find(|path| path.is_file());
+    bundle.map_or_else(|| Ok(RootCertStore::empty()), |bundle| bundled_roots(&bundle))
+}
+
+fn bundled_roots(bundle: &Path) -> Result<RootCertStore, TlsError> {
+    let wrong = |why: String| TlsError { path: bundle.to_owned(), why };
+    let all = CertificateDer::pem_file_iter(bundle).map_err(|error| wrong(error.to_string()))?;
     let mut roots = RootCertStore::empty();
-    let all = bundle.and_then(|bundle| CertificateDer::pem_file_iter(bundle).ok());
     // A root that cannot be read is one that is not trusted.
-    roots.add_parsable_certificates(all.into_iter().flatten().filter_map(Result::ok));
-    roots
+    match roots.add_parsable_certificates(all.filter_map(Result::ok)) {
+        (0, _) => Err(wrong("no root certificate in it".to_owned())),
+        _ => Ok(roots),
+    }
 }
 
 /// Takes any certificate; the handshake itself is still checked.
@@ -198,5 +238,35 @@ impl ServerCertVerifier for Anyone {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bundle_that_is_of_no_use_is_named() {
+        let path = std::env::temp_dir().join(format!("bundle-{}.pem", std::process::id()));
+        let why = |path: &Path| bundled_roots(path).map(|_| ()).unwrap_err().to_string();
+        assert!(why(&path).starts_with(&format!("{path:?}, for TLS: ")), "{}", why(&path));
+        fs::write(&path, "no certificate").unwrap();
+        assert_eq!(why(&path), format!("{path:?}, for TLS: no root certificate in it"));
+        fs::remove_file(path).unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_name_that_was_asked_for_comes_before_the_host() {
+        let (config, _) = Credentials::default().client_config(false);
+        let config = Arc::new(config);
+        for (names, expected) in [
+            (["a b", "host"], "tls: invalid server name \"a b\""),
+            (["", "no host"], "tls: invalid server name \"no host\""),
+            (["", ""], "tls: invalid server name \"\""),
+        ] {
+            let (stream, _) = tokio::io::duplex(64);
+            let refused = shake(config.clone(), &names, stream).await.err();
+            assert_eq!(refused.as_deref(), Some(expected));
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Everything an agent's brain can ask of its body. Effects are to be done in their order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tribune_api::agent::AgentService;
@@ -94,6 +95,15 @@ pub enum Note {
         check: CheckId,
         /// Why not.
         why: String,
+    },
+    /// A check asked for a shorter interval than there is.
+    IntervalRaised {
+        /// The check.
+        check: CheckId,
+        /// What it asked for.
+        asked: Duration,
+        /// What it runs at.
+        every: Duration,
     },
     /// Every port of exposed checks is taken: this one does not go through its proxy.
     NotExposed {

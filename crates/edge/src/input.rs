@@ -88,7 +88,7 @@ pub struct FollowedNode {
 }
 
 /// Up to where a node has been read; zero is nowhere.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SeenIndexes {
     /// The index of the node with its services.
     pub node: Index,

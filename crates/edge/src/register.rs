@@ -245,6 +245,7 @@ pub(crate) fn put_check(state: &mut State, ready: ReadyCheck, origin: Origin) {
         }
         run::renew(state, &id);
     } else {
+        note_interval(&mut state.effects, &id, &plan, &kept.definition);
         let past = old.map(|old| (old.status.clone(), old.output.clone()));
         let past = past.or(remembered.as_ref().map(|own| (own.status.clone(), own.output.clone())));
         let (status, output) =
@@ -280,6 +281,20 @@ pub(crate) fn put_check(state: &mut State, ready: ReadyCheck, origin: Origin) {
         state.journal.put_state(&id);
     }
     state.check_changed(&id);
+}
+
+/// Says so if a check cannot run as often as it asks.
+fn note_interval(
+    effects: &mut Vec<Effect>,
+    id: &CheckId,
+    plan: &Plan,
+    definition: &CheckDefinition,
+) {
+    let Run::Probe(probe) = &plan.run else { return };
+    let (asked, every) = (definition.interval.to_std(), probe.every);
+    if asked < every {
+        effects.push(Effect::Note(Note::IntervalRaised { check: id.clone(), asked, every }));
+    }
 }
 
 /// A TTL check that was restored keeps what is left of its time; past it, it has expired.

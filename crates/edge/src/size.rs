@@ -4,8 +4,9 @@
 //! it.
 
 use tribune_api::catalog::definition_complaint;
-use tribune_state::catalog::{Address, CheckRow, NamedPort, ServiceRow};
+use tribune_state::catalog::{Address, NamedPort, ServiceRow};
 
+use crate::check::Check;
 use crate::error::EdgeError;
 
 /// The texts of one service in the catalog: a quarter of an entry, as its own checks may follow.
@@ -57,10 +58,15 @@ pub(crate) fn of_service(row: &ServiceRow) -> usize {
     ROW_BYTES + several.iter().sum::<usize>()
 }
 
-/// About how many bytes a check takes in an entry.
-pub(crate) fn of_check(row: &CheckRow) -> usize {
-    let names = row.id.as_str().len() + row.name.len() + row.service_name.as_str().len();
-    ROW_BYTES + names + row.notes.len() + row.output.len() + of_tags(row.service_tags.as_deref())
+/// About how many bytes a check takes in an entry, without making its row.
+pub(crate) fn of_check(check: &Check) -> usize {
+    let shown = &check.shown;
+    let names = check.id.as_str().len() + shown.name.len() + shown.service_name.len();
+    ROW_BYTES
+        + names
+        + shown.notes.len()
+        + check.output.len()
+        + of_tags(shown.service_tags.as_deref())
 }
 
 fn of_tags(tags: Option<&[String]>) -> usize {

@@ -65,7 +65,7 @@ struct UnderWay {
 pub(crate) const ITEMS_PER_ENTRY_MAX: usize = 256;
 /// Bytes of their rows, by a rough count: half of what an entry of the log may have.
 const ENTRY_BYTES_MAX: usize = 512 * 1024;
-/// The first wait after a failure; each further one doubles it.
+/// The first wait after a failure; each further one doubles it. Up to a quarter is taken off.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 /// The longest. Source: consul-surface D.1.
 const RETRY_LONGEST: Duration = Duration::from_secs(15);
@@ -156,9 +156,7 @@ impl Sync {
 fn bytes_of(state: &State, item: &Item) -> usize {
     match item {
         Item::Service(id) => state.services.get(id).map_or(0, |own| size::of_service(&own.row)),
-        Item::Check(id) => {
-            state.checks.get(id).map_or(0, |own| size::of_check(&own.row(&state.settings)))
-        }
+        Item::Check(id) => state.checks.get(id).map_or(0, size::of_check),
         Item::Node => 0,
     }
 }
@@ -238,8 +236,9 @@ pub(crate) fn on_proposed(state: &mut State, ticket: Ticket, taken: Taken) {
     let doubled = RETRY_FIRST * 2_u32.saturating_pow(sync.failures.min(8) - 1);
     let wait = doubled.min(RETRY_LONGEST);
     let waiting = sync.waiting();
-    // What the catalog has now is not known: compare, which sends the rest as well.
-    let wait = wait + state.random(wait / 4);
+    // What the catalog has now is not known: compare, which sends the rest as well. A little early,
+    // so that agents that failed together do not come back together.
+    let wait = wait - state.random(wait / 4);
     state.alarms.set(Alarm::FullSync, state.now + wait);
     state.effects.push(Effect::Note(Note::SyncFailed { waiting }));
 }

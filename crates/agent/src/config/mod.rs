@@ -11,7 +11,7 @@ pub mod flags;
 pub mod hcl;
 pub mod json;
 mod network;
-mod rules;
+pub mod rules;
 pub mod runtime;
 mod schema;
 pub mod settings;

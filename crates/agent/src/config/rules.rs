@@ -146,7 +146,8 @@ fn lower_keys(object: &Json) -> Map<String, Json> {
     members.map(|(key, value)| (key.to_lowercase(), value.clone())).collect()
 }
 
-const ENTRY_KINDS: &[&str] = &[
+/// The kinds of configuration entries, as Consul names them.
+pub const ENTRY_KINDS: &[&str] = &[
     "api-gateway",
     "bound-api-gateway",
     "control-plane-request-limit",

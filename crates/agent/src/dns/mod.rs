@@ -11,7 +11,7 @@ mod serve;
 mod wire;
 
 pub use open::{open, settings};
-pub use serve::{Listeners, Measure, Views, bind, serve};
+pub use serve::{Listeners, Measure, Newest, Views, bind, serve};
 
 use std::collections::BTreeMap;
 use tribune_state::View;

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
-use tribune_node::metrics::{Registry, Sample};
+use tribune_node::metrics::{Counter, Registry, Sample};
 use tribune_state::View;
 
 /// Requests are short; what is longer is cut, and then no request.
@@ -30,7 +30,16 @@ const CONNECTION_IDLE_MAX: Duration = Duration::from_secs(8);
 const ERROR_PAUSE: Duration = Duration::from_millis(50);
 
 /// Where views come from: the newest one at each call.
-pub type Views = Arc<dyn Fn() -> View + Send + Sync>;
+pub type Views = Arc<dyn Fn() -> Newest + Send + Sync>;
+
+/// The newest view there is here.
+#[derive(Clone, Debug)]
+pub struct Newest {
+    /// The state.
+    pub view: View,
+    /// True if there is no leader, so that it may be old; it is answered from all the same.
+    pub is_stale: bool,
+}
 
 /// The bound sockets of one address.
 #[derive(Debug)]
@@ -66,6 +75,7 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<Listeners> {
 pub struct Measure {
     names: Sample,
     pointers: Sample,
+    stale: Counter,
 }
 
 impl Measure {
@@ -75,10 +85,14 @@ impl Measure {
         Measure {
             names: registry.sample("dns.domain_query", labels()),
             pointers: registry.sample("dns.ptr_query", labels()),
+            stale: registry.counter("dns.stale_queries", Vec::new()),
         }
     }
 
-    fn answered(&self, asked: Asked, took: Duration) {
+    fn answered(&self, asked: Asked, is_stale: bool, took: Duration) {
+        if is_stale && asked != Asked::Nothing {
+            self.stale.incr();
+        }
         match asked {
             Asked::Nothing => {}
             Asked::Name => self.names.record_time(took),
@@ -122,13 +136,13 @@ impl Door {
         &self,
         request: &[u8],
         transport: Transport,
-        (view, settings): (&View, &DnsSettings),
+        (newest, settings): (&Newest, &DnsSettings),
         shuffler: &mut Shuffler,
     ) -> Option<Vec<u8>> {
         let began = Instant::now();
-        let source = Source { view, settings, unix_s: unix_s() };
+        let source = Source { view: &newest.view, settings, unix_s: unix_s() };
         let (asked, answer) = respond(request, transport, &source, shuffler);
-        self.measure.answered(asked, began.elapsed());
+        self.measure.answered(asked, newest.is_stale, began.elapsed());
         answer
     }
 }
@@ -147,7 +161,7 @@ async fn serve_udp(socket: &UdpSocket, door: &Door, seed: u64) {
             tokio::time::sleep(ERROR_PAUSE).await;
             continue;
         }
-        let (view, settings) = ((door.views)(), door.settings());
+        let (newest, settings) = ((door.views)(), door.settings());
         for _ in 0..BATCH_MAX {
             let (length, from) = match socket.try_recv_from(&mut buffer) {
                 Ok(received) => received,
@@ -159,7 +173,7 @@ async fn serve_udp(socket: &UdpSocket, door: &Door, seed: u64) {
                 }
             };
             let request = buffer.get(..length).unwrap_or_default();
-            let state = (&view, settings.as_ref());
+            let state = (&newest, settings.as_ref());
             if let Some(bytes) = door.answer(request, Transport::Udp, state, &mut shuffler) {
                 // An answer that cannot be sent is lost, as any packet may be.
                 let _ = socket.send_to(&bytes, from).await;
@@ -198,12 +212,12 @@ async fn serve_connection(mut stream: TcpStream, door: Door, mut shuffler: Shuff
         if !matches!(timeout(CONNECTION_IDLE_MAX, read).await, Ok(Ok(()))) {
             return;
         }
-        let (view, settings) = ((door.views)(), door.settings());
-        let state = (&view, settings.as_ref());
+        let (newest, settings) = ((door.views)(), door.settings());
+        let state = (&newest, settings.as_ref());
         let Some(bytes) = door.answer(&buffer, Transport::Tcp, state, &mut shuffler) else {
             return;
         };
-        drop(view);
+        drop(newest);
         let Ok(length) = u16::try_from(bytes.len()) else { return };
         let mut message = Vec::with_capacity(bytes.len() + 2);
         message.extend_from_slice(&length.to_be_bytes());

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
+use tribune_node::metrics::Registry;
 use tribune_state::catalog::{
     CatalogCommand, CheckRow, NodeRow, Register, ServiceRow, Weights as DnsWeights,
 };
@@ -489,21 +490,24 @@ proptest! {
 }
 
 /// Serves the small world on a free port.
-async fn served() -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
+async fn served(
+    registry: &Registry,
+    is_stale: bool,
+) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
     let view = small_world().view();
     let listeners = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listeners.local_addr().unwrap();
     let shutdown = CancellationToken::new();
     let (_, settings) = tokio::sync::watch::channel(Arc::new(DnsSettings::default()));
-    let measure = Measure::new(&tribune_node::metrics::Registry::new(), "node1");
-    let views = Arc::new(move || view.clone());
+    let measure = Measure::new(registry, "node1");
+    let views = Arc::new(move || Newest { view: view.clone(), is_stale });
     let task = tokio::spawn(serve(listeners, views, settings, measure, 1, shutdown.clone()));
     (address, shutdown, task)
 }
 
 #[tokio::test]
 async fn both_sockets_answer_and_bad_packets_cost_only_themselves() {
-    let (address, shutdown, task) = served().await;
+    let (address, shutdown, task) = served(&Registry::new(), false).await;
     let (bytes, _) = request("n.0.node.consul. A");
 
     let udp = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
@@ -530,4 +534,25 @@ async fn both_sockets_answer_and_bad_packets_cost_only_themselves() {
     shutdown.cancel();
     task.await.unwrap();
     bind(address).await.expect("the port is free again");
+}
+
+#[tokio::test]
+async fn answers_without_a_leader_are_counted() {
+    for (is_stale, expected) in [(true, 2.0), (false, 0.0)] {
+        let registry = Registry::new();
+        let (address, shutdown, task) = served(&registry, is_stale).await;
+        let (bytes, _) = request("n.0.node.consul. A");
+        let udp = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        // What is no question is not answered, and not counted.
+        udp.send_to(b"\x00", address).await.unwrap();
+        for _ in 0..2 {
+            udp.send_to(&bytes, address).await.unwrap();
+            udp.recv(&mut [0; 512]).await.unwrap();
+        }
+        let snapshot = registry.snapshot();
+        let counted = snapshot.counters.iter().find(|own| own.name == "dns.stale_queries");
+        assert_eq!(counted.unwrap().total_sum, expected);
+        shutdown.cancel();
+        task.await.unwrap();
+    }
 }

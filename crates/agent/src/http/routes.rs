@@ -97,7 +97,7 @@ routes! {
     Engine "/v1/catalog/connect/" [GET => catalog::connect],
     Engine "/v1/catalog/node/" [GET => catalog::node],
     Engine "/v1/catalog/node-services/" [GET => catalog::node_services],
-    Mesh "/v1/catalog/gateway-services/" [GET => "gateway services"],
+    Registry "/v1/catalog/gateway-services/" [GET => catalog::gateway_services],
     Engine "/v1/health/node/" [GET => health::node],
     Engine "/v1/health/checks/" [GET => health::checks_of],
     Engine "/v1/health/state/" [GET => health::state],

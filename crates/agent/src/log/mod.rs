@@ -192,4 +192,4 @@ fn rank(level: LogLevel) -> u8 {
 const FLUSH_TIME_MAX: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -16,6 +16,11 @@ fn log(level: LogLevel) -> Log {
     .unwrap()
 }
 
+/// A log that nobody writes to, for tests of what reads it.
+pub fn quiet() -> Log {
+    log(LogLevel::Info)
+}
+
 fn text(listening: &mut Listening) -> String {
     let mut text = String::new();
     while let Ok(line) = listening.lines.try_recv() {

@@ -63,12 +63,19 @@ async fn run(probe: &HttpProbe, shared: &Shared, bytes_max: usize) -> Result<Pro
     let mut method = Method::from_bytes(probe.method.as_bytes())
         .map_err(|_| format!("net/http: invalid method {:?}", probe.method))?;
     let mut body = Bytes::from(probe.body.clone());
-    for turn in 0..=REDIRECTS_MAX {
-        let request = request(probe, &to, &method, body.clone(), turn == 0)?;
+    let first = to.host.clone();
+    let mut carries = Carries::All;
+    for _ in 0..=REDIRECTS_MAX {
+        let request = request(probe, &to, &method, body.clone(), carries)?;
         let answer = exchange(probe, &to, shared, request, bytes_max).await?;
         match &answer.location {
             Some(location) => to = url::join(&to, location)?,
             None => return Ok(judge(probe, &answer)),
+        }
+        // Once they are withheld they stay so: the way back may be another one's word.
+        if carries != Carries::NoSecrets {
+            let is_inside = url::is_within(&to.host, &first);
+            carries = if is_inside { Carries::NoHost } else { Carries::NoSecrets };
         }
         let keeps_method = matches!(answer.code.as_u16(), 307 | 308);
         if !keeps_method && method != Method::HEAD {
@@ -77,6 +84,41 @@ async fn run(probe: &HttpProbe, shared: &Shared, bytes_max: usize) -> Result<Pro
         }
     }
     Err(format!("stopped after {REDIRECTS_MAX} redirects"))
+}
+
+/// Which headers of its check a request carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Carries {
+    All,
+    /// After a redirection: the host that was asked for is another one's.
+    NoHost,
+    /// After one to a host that is not the check's own: what lets in there is not for others.
+    NoSecrets,
+}
+
+/// What is said to the check's own host and those below it only.
+///
+/// Source: the documentation of `Client` in Go's package net/http, which lists three; the other
+/// two are the proxies' forms of them.
+const SECRETS: [HeaderName; 5] = [
+    header::AUTHORIZATION,
+    header::WWW_AUTHENTICATE,
+    header::COOKIE,
+    header::PROXY_AUTHORIZATION,
+    header::PROXY_AUTHENTICATE,
+];
+/// Once meant to go with `Cookie`.
+const COOKIE_2: &str = "cookie2";
+
+impl Carries {
+    fn takes(self, name: &HeaderName) -> bool {
+        let is_secret = || SECRETS.contains(name) || name == COOKIE_2;
+        match self {
+            Carries::All => true,
+            Carries::NoHost => name != header::HOST,
+            Carries::NoSecrets => name != header::HOST && !is_secret(),
+        }
+    }
 }
 
 /// What came back.
@@ -139,7 +181,7 @@ fn request(
     to: &Url,
     method: &Method,
     body: Bytes,
-    is_first: bool,
+    carries: Carries,
 ) -> Result<Request<Full<Bytes>>, String> {
     let mut request = Request::new(Full::new(body.clone()));
     *request.method_mut() = method.clone();
@@ -156,8 +198,7 @@ fn request(
     for (name, values) in &probe.headers {
         let invalid = || format!("net/http: invalid header field name {name:?}");
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
-        // The host that was asked for is another one's after a redirection.
-        if name == header::HOST && !is_first {
+        if !carries.takes(&name) {
             continue;
         }
         headers.remove(&name);

@@ -4,11 +4,9 @@
 use std::sync::{Arc, OnceLock};
 
 use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tribune_client::tls::Credentials;
+use tribune_client::tls::{Credentials, shake};
 pub use tribune_client::tls::{TlsError, TlsFiles};
 use tribune_edge::TlsProbe;
 
@@ -24,7 +22,7 @@ pub(super) struct Trust {
 #[derive(Debug, Default)]
 struct Own {
     credentials: Credentials,
-    server_name: Option<String>,
+    server_name: String,
 }
 
 /// The name of HTTP/2 in a handshake.
@@ -35,7 +33,7 @@ impl Trust {
     pub fn load(files: &TlsFiles) -> Result<Trust, TlsError> {
         let own = Own {
             credentials: Credentials::load(files)?,
-            server_name: files.server_name.clone().filter(|name| !name.is_empty()),
+            server_name: files.server_name.clone().unwrap_or_default(),
         };
         Ok(Trust { own: Arc::new(own), configs: Arc::default() })
     }
@@ -47,7 +45,8 @@ impl Trust {
         host: &str,
         settings: &TlsProbe,
     ) -> Result<TlsStream<TcpStream>, String> {
-        self.shake(stream, host, settings, false).await
+        let names = [settings.server_name.as_str(), &self.own.server_name, host];
+        shake(self.config(settings.skip_verify, false), &names, stream).await
     }
 
     /// Speaks TLS on a connection, for HTTP/2.
@@ -57,30 +56,16 @@ impl Trust {
         host: &str,
         settings: &TlsProbe,
     ) -> Result<TlsStream<TcpStream>, String> {
-        self.shake(stream, host, settings, true).await
-    }
-
-    async fn shake(
-        &self,
-        stream: TcpStream,
-        host: &str,
-        settings: &TlsProbe,
-        is_h2: bool,
-    ) -> Result<TlsStream<TcpStream>, String> {
-        let name = match (settings.server_name.as_str(), &self.own.server_name) {
-            ("", Some(own)) => own,
-            ("", None) => host,
-            (asked, _) => asked,
-        };
-        let name = ServerName::try_from(name.to_owned())
-            .map_err(|_| format!("tls: invalid server name {name:?}"))?;
-        let connector = TlsConnector::from(self.config(settings.skip_verify, is_h2));
-        connector.connect(name, stream).await.map_err(|error| format!("tls: {error}"))
+        let names = [settings.server_name.as_str(), &self.own.server_name, host];
+        shake(self.config(settings.skip_verify, true), &names, stream).await
     }
 
     fn config(&self, skip_verify: bool, is_h2: bool) -> Arc<ClientConfig> {
         let make = || {
-            let mut config = self.own.credentials.client_config(!skip_verify);
+            let (mut config, unread) = self.own.credentials.client_config(!skip_verify);
+            if let Some(error) = unread {
+                tracing::warn!(%error, "no roots for the TLS of checks: no certificate is trusted");
+            }
             if is_h2 {
                 config.alpn_protocols = vec![ALPN_H2.to_vec()];
             }

@@ -1,6 +1,8 @@
 //! The URLs of HTTP checks: parsed, joined with a redirection's, refused in Go's words.
 //! Invariant: what parses has a host, a port and a path that fit into a request.
 
+use std::net::IpAddr;
+
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 /// Where a request goes.
@@ -78,6 +80,14 @@ pub(super) fn join(base: &Url, location: &str) -> Result<Url, String> {
         format!("{folder}/{location}")
     };
     Ok(Url { path: request_path(&path), ..base.clone() })
+}
+
+/// True if a host is another one, or one below its domain.
+pub(super) fn is_within(host: &str, domain: &str) -> bool {
+    let (host, domain) = (host.to_ascii_lowercase(), domain.to_ascii_lowercase());
+    let is_address = [&host, &domain].into_iter().any(|own| own.parse::<IpAddr>().is_ok());
+    let below = host.strip_suffix(&domain).is_some_and(|rest| rest.ends_with('.'));
+    host == domain || (below && !is_address && !host.contains([':', '%']))
 }
 
 impl Url {
@@ -203,6 +213,26 @@ mod tests {
             let found =
                 format!("{} {} {} {}", url.scheme(), url.address(), url.authority, url.path);
             assert_eq!(found, expected, "{location}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_within_its_own_domain_only() {
+        for (host, domain, expected) in [
+            ("example.com", "example.com", true),
+            ("EXAMPLE.com", "example.COM", true),
+            ("a.b.example.com", "example.com", true),
+            ("badexample.com", "example.com", false),
+            ("example.com", "a.example.com", false),
+            ("example.com.bad.org", "example.com", false),
+            ("10.0.0.1", "10.0.0.1", true),
+            ("10.0.0.1", "0.0.1", false),
+            ("9.10.0.0.1", "10.0.0.1", false),
+            ("::1", "::1", true),
+            ("fe80::a.example.com", "example.com", false),
+            ("", "example.com", false),
+        ] {
+            assert_eq!(is_within(host, domain), expected, "{host} within {domain}");
         }
     }
 

@@ -14,6 +14,7 @@ use tribune_state::View;
 use tribune_state::catalog::ServiceRow;
 
 use crate::about::CONSUL_VERSION;
+use crate::config::rules::ENTRY_KINDS;
 use crate::host;
 use crate::host::process::Process;
 
@@ -86,7 +87,8 @@ fn of_pool(put: &mut Put<'_>, cluster: &dyn Cluster) {
     put.labelled("version", labels, 1.0);
 }
 
-/// The nearest to what Go's runtime tells: there is no collector here, and so no pause of it.
+/// The nearest to what Go's runtime tells: there is no collector here, and so no pause of it; and
+/// nobody counts what is on the heap.
 fn of_runtime(put: &mut Put<'_>) {
     if let Some(process) = Process::read() {
         put.plain("runtime.alloc_bytes", process.resident_bytes);
@@ -95,6 +97,7 @@ fn of_runtime(put: &mut Put<'_>) {
     let tasks = tokio::runtime::Handle::try_current()
         .map_or(0, |handle| handle.metrics().num_alive_tasks());
     put.plain("runtime.num_goroutines", count(tasks));
+    put.plain("runtime.heap_objects", 0.0);
     put.plain("runtime.total_gc_pause_ns", 0.0);
     put.plain("runtime.total_gc_runs", 0.0);
 }
@@ -184,9 +187,16 @@ fn of_state(put: &mut Put<'_>, counts: &Counts) {
     for (kind, number) in KINDS.iter().zip(counts.mesh) {
         put.local("state.connect_instances", Some(kind), count(number));
     }
+    // There is no way yet to write any of these.
+    for kind in ENTRY_KINDS {
+        put.local("state.config_entries", Some(kind), 0.0);
+    }
+    put.local("state.peerings", None, 0.0);
     put.plain("session_ttl.active", count(counts.sessions_with_ttl));
     if let Some(ends) = counts.root_ends_s {
         put.local("mesh.active-root-ca.expiry", None, seconds_until(ends));
+        // It signs itself, without another certificate between.
+        put.local("mesh.active-signing-ca.expiry", None, seconds_until(ends));
     }
 }
 

@@ -142,4 +142,4 @@ fn unix_s() -> u64 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

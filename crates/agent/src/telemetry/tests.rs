@@ -4,8 +4,9 @@ use proptest::prelude::*;
 use tribune_api::json::{Layout, to_json};
 
 use super::*;
+use crate::http::tests::memory::MemoryCluster;
 
-fn config() -> TelemetryConfig {
+pub fn config() -> TelemetryConfig {
     TelemetryConfig {
         metrics_prefix: "consul".to_owned(),
         disable_hostname: false,
@@ -94,6 +95,30 @@ fn filters_can_be_changed_and_the_longest_decides() {
     assert_eq!(shown(&telemetry), ["consul.raft.apply"]);
     telemetry.reload(&filter(&["-consul.raft.apply", "+consul.raft.apply"], true));
     assert_eq!(shown(&telemetry), ["consul.api.http"]);
+}
+
+#[test]
+fn what_cannot_be_written_yet_is_counted_as_none() {
+    let registry = Registry::new();
+    let watched = gauges::Watched {
+        cluster: Arc::new(MemoryCluster::new()),
+        datacenter: "dc1".to_owned(),
+        host: false,
+        data_path: "/".into(),
+        certificate_ends: Arc::new(|| None),
+    };
+    gauges::register(&registry, watched);
+    let text = Telemetry::new(registry, &config(), "machine").prometheus().unwrap();
+    for line in [
+        "consul_state_peerings{datacenter=\"dc1\"} 0",
+        "consul_state_config_entries{datacenter=\"dc1\",kind=\"service-defaults\"} 0",
+        "consul_state_nodes{datacenter=\"dc1\"} 0",
+        "consul_runtime_heap_objects 0",
+    ] {
+        assert!(text.lines().any(|own| own == line), "{line} not in {text}");
+    }
+    // Without a root there is no end of one.
+    assert!(!text.contains("_ca_expiry"), "{text}");
 }
 
 #[test]

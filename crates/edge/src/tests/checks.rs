@@ -44,9 +44,17 @@ fn runs_follow_each_other_at_the_interval_from_start_to_start() {
 #[test]
 fn an_interval_below_a_second_is_raised() {
     let mut world = World::new();
-    world.register_check(r#"{"Name":"n","TCP":"127.0.0.1:1","Interval":"1ms"}"#).unwrap();
+    let body = r#"{"Name":"n","TCP":"127.0.0.1:1","Interval":"1ms"}"#;
+    world.register_check(body).unwrap();
     world.run_for(10.0);
     assert!((9..=11).contains(&world.probes.len()), "{}", world.probes.len());
+    // It is said once, and of no check that asks for a second.
+    world.register_check(body).unwrap();
+    world.register_check(r#"{"Name":"o","TCP":"127.0.0.1:1","Interval":"1s"}"#).unwrap();
+    let raised = world.notes.iter().filter(|(_, note)| matches!(note, Note::IntervalRaised { .. }));
+    let raised: Vec<_> = raised.map(|(_, note)| note.clone()).collect();
+    let asked = Duration::from_millis(1);
+    assert_eq!(raised, [Note::IntervalRaised { check: "n".into(), asked, every: secs(1.0) }]);
 }
 
 #[test]

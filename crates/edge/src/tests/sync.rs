@@ -197,7 +197,7 @@ fn a_failure_is_answered_and_repeated() {
     let failures = world.notes.iter().filter(|(_, note)| matches!(note, Note::SyncFailed { .. }));
     assert!((8..=16).contains(&failures.count()));
     world.cluster = Cluster::Takes;
-    world.run_for(19.0);
+    world.run_for(15.0);
     assert!(world.told_service("s").is_some());
 }
 

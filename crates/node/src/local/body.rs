@@ -18,7 +18,8 @@ use tribune_edge::{
 use tribune_state::catalog::CheckStatus;
 use tribune_state::{Command, Outcome, Source};
 
-use super::{Probed, Prober, Request, Shown, file, follow};
+use super::follow::Looks;
+use super::{Probed, Prober, Request, Shown, file};
 use crate::cluster::{Cluster, Write};
 
 /// What the brain acts on.
@@ -36,6 +37,8 @@ struct Body {
     began: Instant,
     /// Probes and writes under way, each of which ends with an input.
     running: JoinSet<Input>,
+    /// At other nodes, for checks that follow them.
+    looks: Looks,
     answers: BTreeMap<RequestId, oneshot::Sender<Result<(), EdgeError>>>,
     requests: u64,
 }
@@ -59,6 +62,7 @@ pub(super) async fn run(
         outside,
         began: Instant::now(),
         running: JoinSet::new(),
+        looks: Looks::default(),
         answers: BTreeMap::new(),
         requests: 0,
     };
@@ -75,6 +79,9 @@ pub(super) async fn run(
                 Ok(input) => body.step(input),
                 Err(error) => warn!(%error, "a task of the agent ended early"),
             },
+            followed = body.looks.next(), if !body.looks.is_empty() => {
+                followed.into_iter().for_each(|input| body.step(input));
+            }
             request = inbox.recv() => match request {
                 Some(request) => body.accept(request),
                 None => break,
@@ -125,10 +132,7 @@ impl Body {
                 self.outside.changes.send_modify(|count| *count += 1);
             }
             Effect::Probe(request) => self.probe(*request),
-            Effect::Follow(follow) => {
-                let cluster = self.outside.cluster.clone();
-                self.running.spawn(follow::run(cluster, *follow));
-            }
+            Effect::Follow(follow) => self.looks.begin(&self.outside.cluster, *follow),
             Effect::Propose(ticket, command) => self.propose(ticket, *command),
             Effect::ReadCatalog => return Some(Input::Catalog(Box::new(self.snapshot()))),
             Effect::Persist(ticket, save) => self.persist(ticket, save),
@@ -227,6 +231,9 @@ fn say(note: Note) {
             info!(%check, points, "check changes too often: held at its worse state");
         }
         Note::LetGo { check } => info!(%check, "check has been quiet: no longer held"),
+        Note::IntervalRaised { check, asked, every } => {
+            warn!(%check, ?asked, ?every, "the interval is shorter than there is: raised");
+        }
         Note::NotExposed { check } => {
             warn!(%check, "no port is left to expose this check at: it is tried at its own");
         }

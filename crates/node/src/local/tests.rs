@@ -4,10 +4,12 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use tribune_edge::{Follow, Input, SeenIndexes};
 use tribune_state::catalog::NodeRow;
 use tribune_state::ids::{Index, LogIndex};
 use tribune_state::{Command, Entry, Outcome, Query, Stamp, Store, View};
 
+use super::follow::Looks;
 use super::*;
 use crate::cluster::{
     ClusterError, ClusterSignal, Member, Pending, Read, SignalAnswer, Status, Write,
@@ -145,6 +147,34 @@ async fn a_probe_that_never_ends_is_given_up() {
     };
     tokio::time::timeout(Duration::from_secs(60), probe_ends).await.unwrap();
     agent.stop().await;
+}
+
+#[tokio::test]
+async fn checks_that_have_read_a_node_as_far_share_one_look() {
+    let cluster: Arc<dyn Cluster> = Arc::new(OneServer::default());
+    let mut looks = Looks::default();
+    let after = |index| SeenIndexes { node: Index(index), checks: Index(index) };
+    let at = [("a", "n", 0), ("b", "n", 0), ("c", "n", 7), ("d", "m", 0), ("e", "n", 0)];
+    for (check, node, index) in at {
+        let (check, node) = (check.into(), node.into());
+        looks.begin(&cluster, Follow { check, generation: 3, node, after: after(index) });
+    }
+    let mut groups = Vec::new();
+    while !looks.is_empty() {
+        let mut group = Vec::new();
+        for input in looks.next().await {
+            let Input::Followed(followed) = input else { panic!("{input:?}") };
+            assert!(followed.generation == 3 && followed.found.is_err());
+            group.push(followed.check.to_string());
+        }
+        groups.push(group.concat());
+    }
+    groups.sort();
+    assert_eq!(groups, ["abe", "c", "d"]);
+    // And each may look again.
+    let again = Follow { check: "a".into(), generation: 4, node: "n".into(), after: after(0) };
+    looks.begin(&cluster, again);
+    assert_eq!(looks.next().await.len(), 1);
 }
 
 #[tokio::test]

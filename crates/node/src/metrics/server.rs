@@ -20,6 +20,8 @@ pub(crate) struct ServerMetrics {
 /// What comes through the handle.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestMetrics {
+    request: Counter,
+    request_error: Counter,
     query: Counter,
     txn_read: Sample,
     kvs: Sample,
@@ -40,11 +42,13 @@ pub(crate) struct RaftMetrics {
     dispatch_logs: Gauge,
     fsm_apply: Sample,
     saturation: Sample,
+    fsm_saturation: Sample,
     candidate: Counter,
     leader: Counter,
     follower: Counter,
     pub verify_leader: Counter,
-    pub snapshot_persist: Sample,
+    snapshot_persist: Sample,
+    fsm_persist: Sample,
     pub restore_duration: Gauge,
 }
 
@@ -63,6 +67,8 @@ impl ServerMetrics {
         let gauge = |name| registry.gauge(name, Vec::new());
         ServerMetrics {
             requests: RequestMetrics {
+                request: counter("rpc.request"),
+                request_error: counter("rpc.request_error"),
                 query: counter("rpc.query"),
                 txn_read: sample("txn.read"),
                 kvs: sample("kvs.apply"),
@@ -80,11 +86,13 @@ impl ServerMetrics {
                 dispatch_logs: gauge("raft.leader.dispatchNumLogs"),
                 fsm_apply: sample("raft.fsm.apply"),
                 saturation: sample("raft.thread.main.saturation"),
+                fsm_saturation: sample("raft.thread.fsm.saturation"),
                 candidate: counter("raft.state.candidate"),
                 leader: counter("raft.state.leader"),
                 follower: counter("raft.state.follower"),
                 verify_leader: counter("raft.verify_leader"),
                 snapshot_persist: sample("raft.snapshot.persist"),
+                fsm_persist: sample("fsm.persist"),
                 restore_duration: gauge("raft.fsm.lastRestoreDuration"),
             },
             wal: WalMetrics {
@@ -97,6 +105,16 @@ impl ServerMetrics {
 }
 
 impl RequestMetrics {
+    /// Something is asked of this server: a read, a write or a signal.
+    pub fn request_comes(&self) {
+        self.request.incr();
+    }
+
+    /// It was not done, or was refused.
+    pub fn request_fails(&self) {
+        self.request_error.incr();
+    }
+
     /// A read has come.
     pub fn read_comes(&self) {
         self.query.incr();
@@ -141,11 +159,19 @@ impl RaftMetrics {
         self.fsm_apply.record_time(each.unwrap_or(step));
     }
 
-    /// Which part of the time the thread was at work, from 0 to 1.
-    pub fn worked(&self, busy: Duration, all: Duration) {
+    /// Which part of the time the thread was at work, from 0 to 1, and which of it with steps that
+    /// applied something: consensus and state share a thread.
+    pub fn worked(&self, busy: Duration, applying: Duration, all: Duration) {
         if !all.is_zero() {
             self.saturation.record(busy.as_secs_f64() / all.as_secs_f64());
+            self.fsm_saturation.record(applying.as_secs_f64() / all.as_secs_f64());
         }
+    }
+
+    /// A snapshot was written, or could not be, after so long.
+    pub fn snapshot_ends(&self, took: Duration) {
+        self.snapshot_persist.record_time(took);
+        self.fsm_persist.record_time(took);
     }
 
     /// The role changed.

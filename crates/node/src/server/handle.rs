@@ -198,6 +198,43 @@ impl Server {
         }
     }
 
+    async fn propose_inner(&self, command: Command, write: Write) -> Result<Outcome, ClusterError> {
+        self.check_datacenter(write.datacenter.as_ref())?;
+        if !self.shared.role.borrow().is_leader {
+            self.hold_for_leader().await?;
+        }
+        let began = self.clock.now();
+        let sample = self.metrics.write(&command).cloned();
+        let outcome = self.send(|answer| Job::Write(command, write.source, answer)).await;
+        if let Some(sample) = sample {
+            sample.record_time(self.clock.now().saturating_sub(began));
+        }
+        outcome
+    }
+
+    async fn signal_inner(&self, signal: ClusterSignal) -> Result<SignalAnswer, ClusterError> {
+        if !self.shared.role.borrow().is_leader {
+            self.hold_for_leader().await?;
+        }
+        let outcome = match signal {
+            ClusterSignal::SessionRenew(id) => {
+                let began = self.clock.now();
+                let signal = Signal::SessionRenew(id);
+                let renewed = self.send(|answer| Job::Signal(signal, answer)).await;
+                self.metrics.session_renew.record_time(self.clock.now().saturating_sub(began));
+                renewed
+            }
+            ClusterSignal::Coordinate(update) => {
+                let signal = Signal::Coordinate(Box::new(update));
+                self.send(|answer| Job::Signal(signal, answer)).await
+            }
+        };
+        match outcome? {
+            SignalOutcome::Done => Ok(SignalAnswer::Done),
+            SignalOutcome::NotFound => Ok(SignalAnswer::NotFound),
+        }
+    }
+
     /// From now on no query waits: those that do are answered with what there is, as if their time
     /// were up. For a server that is about to stop.
     pub fn end_waits(&self) {
@@ -230,15 +267,10 @@ impl Cluster for Server {
         write: Write,
     ) -> Pending<'_, Result<Outcome, ClusterError>> {
         Box::pin(async move {
-            self.check_datacenter(write.datacenter.as_ref())?;
-            if !self.shared.role.borrow().is_leader {
-                self.hold_for_leader().await?;
-            }
-            let began = self.clock.now();
-            let sample = self.metrics.write(&command).cloned();
-            let outcome = self.send(|answer| Job::Write(command, write.source, answer)).await;
-            if let Some(sample) = sample {
-                sample.record_time(self.clock.now().saturating_sub(began));
+            self.metrics.request_comes();
+            let outcome = self.propose_inner(command, write).await;
+            if matches!(outcome, Err(_) | Ok(Outcome::Refused(_))) {
+                self.metrics.request_fails();
             }
             outcome
         })
@@ -250,41 +282,29 @@ impl Cluster for Server {
         read: Read,
     ) -> Pending<'_, Result<Arc<SharedAnswer>, ClusterError>> {
         Box::pin(async move {
+            self.metrics.request_comes();
             self.metrics.read_comes();
-            match query {
-                Query::Txn(_) => {
-                    let began = self.clock.now();
-                    let answer = self.ask_inner(query, read).await;
-                    self.metrics.transaction_read(self.clock.now().saturating_sub(began));
-                    answer
-                }
-                query => self.ask_inner(query, read).await,
+            let began = self.clock.now();
+            let is_transaction = matches!(query, Query::Txn(_));
+            let answer = self.ask_inner(query, read).await;
+            if is_transaction {
+                self.metrics.transaction_read(self.clock.now().saturating_sub(began));
             }
+            if answer.is_err() {
+                self.metrics.request_fails();
+            }
+            answer
         })
     }
 
     fn signal(&self, signal: ClusterSignal) -> Pending<'_, Result<SignalAnswer, ClusterError>> {
         Box::pin(async move {
-            if !self.shared.role.borrow().is_leader {
-                self.hold_for_leader().await?;
+            self.metrics.request_comes();
+            let answer = self.signal_inner(signal).await;
+            if answer.is_err() {
+                self.metrics.request_fails();
             }
-            let outcome = match signal {
-                ClusterSignal::SessionRenew(id) => {
-                    let began = self.clock.now();
-                    let signal = Signal::SessionRenew(id);
-                    let renewed = self.send(|answer| Job::Signal(signal, answer)).await;
-                    self.metrics.session_renew.record_time(self.clock.now().saturating_sub(began));
-                    renewed
-                }
-                ClusterSignal::Coordinate(update) => {
-                    let signal = Signal::Coordinate(Box::new(update));
-                    self.send(|answer| Job::Signal(signal, answer)).await
-                }
-            };
-            match outcome? {
-                SignalOutcome::Done => Ok(SignalAnswer::Done),
-                SignalOutcome::NotFound => Ok(SignalAnswer::NotFound),
-            }
+            answer
         })
     }
 

@@ -2,6 +2,7 @@
 //! It decides nothing and is asked nothing.
 
 use crate::metrics::ServerMetrics;
+use crate::metrics::server::RaftMetrics;
 use std::time::Duration;
 use tribune_durable::Batch;
 use tribune_replica::Role;
@@ -19,6 +20,8 @@ pub(crate) struct Meter {
     step: Duration,
     window_start: Duration,
     idle: Duration,
+    /// The time of steps that applied something.
+    applying: Duration,
 }
 
 impl Meter {
@@ -29,6 +32,7 @@ impl Meter {
             step: Duration::ZERO,
             window_start: now,
             idle: Duration::ZERO,
+            applying: Duration::ZERO,
         }
     }
 
@@ -37,9 +41,10 @@ impl Meter {
         self.idle += now.saturating_sub(from);
         let all = now.saturating_sub(self.window_start);
         if all >= WINDOW {
-            self.metrics.raft.worked(all.saturating_sub(self.idle), all);
+            self.metrics.raft.worked(all.saturating_sub(self.idle), self.applying, all);
             self.window_start = now;
             self.idle = Duration::ZERO;
+            self.applying = Duration::ZERO;
         }
     }
 
@@ -66,8 +71,11 @@ impl Meter {
 
     /// A state is published.
     pub fn published(&mut self, now: Duration) {
+        // A step that publishes more than once is counted once.
+        let step = std::mem::take(&mut self.step);
+        self.applying += step;
         if let Some((entries, since)) = self.dispatched.take() {
-            self.metrics.raft.committed(entries, now.saturating_sub(since), self.step);
+            self.metrics.raft.committed(entries, now.saturating_sub(since), step);
         }
     }
 
@@ -82,7 +90,7 @@ impl Meter {
     }
 
     /// Where the time of writing a snapshot is taken.
-    pub fn snapshots(&self) -> crate::metrics::Sample {
-        self.metrics.raft.snapshot_persist.clone()
+    pub fn snapshots(&self) -> RaftMetrics {
+        self.metrics.raft.clone()
     }
 }

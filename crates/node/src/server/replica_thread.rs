@@ -246,7 +246,7 @@ impl<D: Disk + Clone + 'static> Loop<D> {
     fn snapshot(&self, order: SnapshotOrder) {
         let mut disk = self.disk.clone();
         let answer = self.sender.clone();
-        let (clock, sample) = (self.clock, self.meter.snapshots());
+        let (clock, metrics) = (self.clock, self.meter.snapshots());
         let spawned = std::thread::Builder::new().name("snapshot".to_owned()).spawn(move || {
             let index = order.index;
             let began = clock.now();
@@ -261,7 +261,7 @@ impl<D: Disk + Clone + 'static> Loop<D> {
                     Job::SnapshotSaved { index: None }
                 }
             };
-            sample.record_time(clock.now().saturating_sub(began));
+            metrics.snapshot_ends(clock.now().saturating_sub(began));
             let _ = answer.tell(saved);
         });
         if let Err(error) = spawned {

@@ -104,6 +104,23 @@ async fn another_datacenter_has_no_path() {
 }
 
 #[tokio::test]
+async fn requests_and_those_that_fail_are_counted() {
+    let config = config();
+    let registry = config.metrics.clone();
+    let (server, stopped) = start::<MemDisk>(config, DiskKind::Memory).expect("starts");
+    server.propose(put("a", "1"), Write::default()).await.expect("written");
+    server.ask(get("a"), Read::default()).await.expect("answered");
+    let read = Read { datacenter: Some("nowhere".into()), ..Read::default() };
+    server.ask(get("a"), read).await.expect_err("refused");
+    let snapshot = registry.snapshot();
+    for (name, expected) in [("rpc.request", 3.0), ("rpc.request_error", 1.0), ("rpc.query", 2.0)] {
+        let found = snapshot.counters.iter().find(|own| own.name == name).expect(name);
+        assert_eq!(found.total_sum, expected, "{name}");
+    }
+    stopped.stop().await.expect("stops");
+}
+
+#[tokio::test]
 async fn a_restart_on_the_same_disk_finds_snapshot_and_log() {
     let disk = MemDisk::new();
     let config_one = config();

@@ -13,9 +13,13 @@ pub(crate) const COMMAND: Command = Command {
     help: "
 Lists the members of the cluster that the agent knows. Exits 2 if there are
 none of the kind asked for.
+
+    $ {program} members -status=alive
+    $ {program} members -filter='Tags.dc == \"dc1\"'
 ",
     flags: &[
         Flag::bool("detailed", "Show every tag of each member."),
+        Flag::text("filter", "Only members for which this filter expression is true."),
         Flag::text("segment", "Only members of this network segment (Consul Enterprise)."),
         Flag::text("status", "Only members whose status matches this regular expression."),
         Flag::bool("wan", "Ask for the servers of all datacenters instead."),
@@ -43,6 +47,10 @@ fn run(console: &mut Console, flags: &Parsed) -> Result<(), Failure> {
         read.option("wan", 1)
     } else {
         read.option("segment", flags.text_or("segment", SEGMENT_ALL))
+    };
+    let read = match flags.text_or("filter", "") {
+        "" => read,
+        expression => read.filter(expression),
     };
     let mut members = console
         .wait(read.into_future())?

@@ -48,7 +48,7 @@ impl Player {
     fn new(number: usize) -> Player {
         let stage = Stage::new(number);
         let shell = Shell::start(&stage.folder, &stage.variables);
-        let targets = Targets::start(stage.address);
+        let targets = Targets::start(stage.address, &stage.folder);
         Player { stage, shell, _targets: targets, has_agent: false }
     }
 

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::targets::ENGINE_SOCKET;
+
 /// How long an agent may take to start, or to end: generous, since CI is busy.
 const AGENT_TIME_MAX: Duration = Duration::from_secs(30);
 
@@ -55,8 +57,8 @@ impl Stage {
             ("PATH", format!("{}:{path}", programs.display())),
             ("CONSUL_HTTP_ADDR", format!("{address}:8500")),
             ("NOTIFY_SOCKET", ready_path.display().to_string()),
-            // What the pages say of containers holds where there is no engine.
-            ("DOCKER_HOST", format!("unix://{}/docker.sock", folder.display())),
+            // What the pages say of containers holds where there is no engine but ours.
+            ("DOCKER_HOST", format!("unix://{}/{ENGINE_SOCKET}", folder.display())),
             ("LC_ALL", "C".to_owned()),
             ("SHELL", "/bin/sh".to_owned()),
         ];

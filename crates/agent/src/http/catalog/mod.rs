@@ -128,6 +128,16 @@ pub async fn node_services(api: Arc<Api>, call: Call) -> Result<Reply, HttpError
     read.one(LIST_VIEW, render).await
 }
 
+/// What a gateway serves: there are no gateways. It has no filter, as Consul's has none.
+///
+/// Source: consul-surface A.3; the headers of transcripts/config_entry/l7.txt.
+pub async fn gateway_services(api: Arc<Api>, call: Call) -> Result<Reply, HttpError> {
+    call.rest_or(messages::MISSING_GATEWAY_NAME)?;
+    let options = Options { filter: None, ..Options::parse(&call, &api.config)? };
+    let read = Read::of(&api, &call, options, Catalog::Nothing, SERVICES)?;
+    read.list(CATALOG_VIEW, |_| Vec::new()).await
+}
+
 fn node_name(call: &Call) -> Result<NodeName, HttpError> {
     Ok(NodeName::from(call.rest_or(messages::MISSING_NODE_NAME)?))
 }
@@ -164,7 +174,16 @@ impl<'a> Read<'a> {
         what: Catalog,
         takes: Takes,
     ) -> Result<Read<'a>, HttpError> {
-        let options = Options::parse(call, &api.config)?;
+        Read::of(api, call, Options::parse(call, &api.config)?, what, takes)
+    }
+
+    fn of(
+        api: &'a Api,
+        call: &'a Call,
+        options: Options,
+        what: Catalog,
+        takes: Takes,
+    ) -> Result<Read<'a>, HttpError> {
         let query = narrow::query(api, call, &options, what, takes)
             .map_err(|error| with_meta(&options, error))?;
         let (streamed, cached) = (false, Cached::No);

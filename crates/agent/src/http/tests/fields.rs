@@ -6,6 +6,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tribune_api::agent::{CheckRegistration, CheckUpdate, ServiceDefinition};
 use tribune_api::catalog::{CatalogDeregistration, CatalogRegistration};
+use tribune_api::coordinate::CoordinateEntry;
+use tribune_api::messages;
 use tribune_api::shape::{self, Kind, Part, Way};
 use tribune_api::txn::TxnOp;
 
@@ -156,6 +158,27 @@ fn catalog() -> Vec<Door> {
     ]
 }
 
+/// Where a node stands that is in the catalog.
+fn place() -> Value {
+    json!({"Node": "node1", "Coord": {
+        "Vec": [0, 0, 0, 0, 0, 0, 0, 0], "Error": 1.5, "Adjustment": 0, "Height": 0.00001}})
+}
+
+fn coordinates() -> Vec<Door> {
+    vec![Door {
+        request: UPDATE,
+        body: place(),
+        parts: parts::<CoordinateEntry>(),
+        below: Vec::new(),
+        reads: &["/v1/coordinate/nodes"],
+        // Of a node that is not in the catalog nothing is kept, as in Consul.
+        hidden: &["Node"],
+        keeps: true,
+    }]
+}
+
+const UPDATE: &str = "PUT /v1/coordinate/update";
+
 fn transactions() -> Vec<Door> {
     let node = json!({"Node": "n", "Address": "127.0.0.1"});
     let first = json!({"Node": {"Verb": "set", "Node": node.clone()}});
@@ -280,6 +303,7 @@ fn is_recorded(status: u16, text: &str) -> bool {
             "Scripts are disabled",
             "not implemented",
             "No path to datacenter",
+            messages::INCOMPATIBLE_COORDINATE,
         ]
         .iter()
         .any(|start| text.starts_with(start)),
@@ -351,6 +375,7 @@ async fn null_is_as_if_it_were_not_there(doors: Vec<Door>) {
                 || text.starts_with("Connect.SidecarService")
                 || text.contains("must be")
                 || text.contains("cannot be empty")
+                || text == messages::INCOMPATIBLE_COORDINATE
                 || text.contains("Must provide");
             assert!(matches!(status, 200 | 409) || is_missing, "{about}");
             door.is_served(&agent, &about).await;
@@ -385,4 +410,48 @@ walks! {
     of_checks checks
     of_the_catalog catalog
     of_transactions transactions
+    of_coordinates coordinates
 }
+
+#[tokio::test]
+async fn a_place_that_is_none_is_refused_and_not_written() {
+    let agent = Agent::start().await;
+    let with = |field: &str, text: &str| {
+        let body = place().to_string();
+        let own = place()["Coord"][field].to_string();
+        let (before, after) = body.split_once(&format!("\"{field}\":{own}")).unwrap();
+        format!("{before}\"{field}\":{text}{after}")
+    };
+    let mut cases = Vec::new();
+    for length in (0..DIMENSIONS).chain([DIMENSIONS + 1, 1000]) {
+        let numbers = json!(vec![0.0; length]).to_string();
+        cases.push((with("Vec", &numbers), 500, messages::INCOMPATIBLE_COORDINATE));
+    }
+    for number in ["1e309", "-1e400", "1e999999999999"] {
+        for field in ["Error", "Adjustment", "Height"] {
+            cases.push((with(field, number), 400, number));
+        }
+        let numbers = format!("[0,0,0,0,0,0,0,{number}]");
+        cases.push((with("Vec", &numbers), 400, number));
+    }
+    for number in ["NaN", "Infinity", "+1", "0x1", "1e", ".5"] {
+        cases.push((with("Error", number), 400, "invalid character"));
+    }
+    cases.push((json!({"Node": "node1"}).to_string(), 400, messages::MISSING_COORDINATE));
+    let entry = json!({"Node": "node1", "Coord": []}).to_string();
+    cases.push((entry, 400, "Coord"));
+    for (body, expected, why) in cases {
+        let (status, text) = ask(&agent.api, UPDATE, &body).await;
+        assert!(status == expected && text.contains(why), "{body:.200}: {status} {text}");
+        assert!(text.len() < 1024, "{body:.200}: {text}");
+        let read = ask(&agent.api, "GET /v1/coordinate/nodes", "").await;
+        assert_eq!(read, (200, "[]".to_owned()), "{body:.200}");
+    }
+    assert_eq!(ask(&agent.api, UPDATE, &place().to_string()).await.0, 200);
+    let (_, text) = ask(&agent.api, "GET /v1/coordinate/nodes", "").await;
+    assert!(text.contains("node1"), "{text}");
+    agent.stop().await;
+}
+
+/// Of a place in the network.
+const DIMENSIONS: usize = 8;

@@ -24,6 +24,7 @@ use tribune_state::{
     Command, Entry, Index, LogIndex, Outcome, Query, SessionId, Stamp, Store, View,
 };
 
+use crate::http::operation::Operation;
 use crate::http::wire::body::RequestBody;
 use crate::http::wire::params::Params;
 use crate::http::{AgentInfo, Api, Call, HttpConfig, Reply};
@@ -118,6 +119,10 @@ pub struct Agent {
 
 impl Agent {
     pub async fn start() -> Agent {
+        Agent::start_with(Operation::default()).await
+    }
+
+    pub async fn start_with(operation: Operation) -> Agent {
         let node = NodeRow {
             id: String::new(),
             node: "node1".into(),
@@ -136,6 +141,7 @@ impl Agent {
         let local = Local::start(settings, None, cluster.clone(), Arc::new(Well), stop, &mut tasks);
         let config = HttpConfig { node_name: "node1".into(), ..HttpConfig::default() };
         let api = Api::new(config, AgentInfo::default(), cluster).with_local(local.unwrap());
+        let api = api.with_operation(operation);
         let agent = Agent { api: Arc::new(api), shutdown, tasks };
         let check = r#"{"ID":"t","Name":"t","TTL":"10s"}"#;
         assert_eq!(ask(&agent.api, "PUT /v1/agent/check/register", check).await.0, 200);
@@ -144,7 +150,9 @@ impl Agent {
 
     pub async fn stop(mut self) {
         self.shutdown.cancel();
-        while self.tasks.join_next().await.is_some() {}
+        while let Some(ended) = self.tasks.join_next().await {
+            ended.unwrap();
+        }
     }
 }
 

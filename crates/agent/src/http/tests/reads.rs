@@ -65,6 +65,8 @@ async fn what_is_not_there_is_empty_null_or_404_as_the_route_has_it() {
             ("GET /v1/catalog/connect/none", "", S::OK, "[]"),
             ("GET /v1/catalog/node/none", "", S::OK, "null"),
             ("GET /v1/catalog/node-services/none", "", S::OK, r#"{"Node":null,"Services":null}"#),
+            ("GET /v1/catalog/gateway-services/none", "", S::OK, "[]"),
+            ("GET /v1/catalog/gateway-services/none?index=1&wait=1ms", "", S::OK, "[]"),
             ("GET /v1/health/service/none", "", S::OK, "[]"),
             ("GET /v1/health/connect/none", "", S::OK, "[]"),
             ("GET /v1/health/ingress/none", "", S::OK, "[]"),
@@ -86,12 +88,28 @@ async fn what_is_not_there_is_empty_null_or_404_as_the_route_has_it() {
 }
 
 #[tokio::test]
+async fn the_services_of_no_gateway_have_the_headers_of_a_read() {
+    let api = api(HttpConfig::default());
+    let reply = send(&api, Method::GET, "/v1/catalog/gateway-services/in", b"").await;
+    for (name, expected) in [
+        ("x-consul-index", "1"),
+        ("x-consul-knownleader", "true"),
+        ("x-consul-effective-consistency", "leader"),
+        ("x-consul-query-backend", "blocking-query"),
+    ] {
+        assert_eq!(reply.headers[name], expected, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_name_that_is_missing_is_400_with_its_text() {
     let api = api(HttpConfig::default());
     for (route, text) in [
         ("catalog/service/", m::MISSING_SERVICE_NAME),
         ("catalog/connect/", m::MISSING_SERVICE_NAME),
         ("catalog/node/", m::MISSING_NODE_NAME),
+        ("catalog/gateway-services/", "Missing gateway name"),
+        ("catalog/gateway-services/a?wait=bogus", m::INVALID_WAIT),
         ("health/service/", m::MISSING_SERVICE_NAME),
         ("health/connect/", m::MISSING_SERVICE_NAME),
         ("health/ingress/", m::MISSING_SERVICE_NAME),

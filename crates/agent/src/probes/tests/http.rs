@@ -57,6 +57,52 @@ async fn redirections_are_followed_unless_the_check_says_no() {
     assert!(output.contains(": 302 Found Output: "), "{output}");
 }
 
+fn with_secrets() -> HttpProbe {
+    let header = |name: &str, value: &str| (name.to_owned(), vec![value.to_owned()]);
+    HttpProbe {
+        headers: [
+            header("Authorization", "Bearer s1"),
+            header("cookie", "s2"),
+            header("WWW-Authenticate", "s3"),
+            header("Cookie2", "s4"),
+            header("Proxy-Authorization", "s5"),
+            header("Proxy-Authenticate", "s6"),
+            header("X-Other", "kept"),
+        ]
+        .into(),
+        ..get("/a")
+    }
+}
+
+/// True if all of them came, false if none did.
+fn has_secrets(asked: &str) -> bool {
+    let asked = asked.to_lowercase();
+    assert!(asked.contains("x-other: kept\r\n"), "{asked}");
+    let count = (1..=6).filter(|number| asked.contains(&format!("s{number}\r\n"))).count();
+    assert!(count == 0 || count == 6, "{asked}");
+    count == 6
+}
+
+#[tokio::test]
+async fn what_lets_in_at_one_host_is_not_told_to_another() {
+    let last = Canned::start("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
+    let leads = |host: &str, port: u16| {
+        format!("HTTP/1.1 307 Go\r\nLocation: http://{host}:{port}/b\r\n\r\n")
+    };
+    // To itself, if only at another port.
+    let same = Canned::start(&leads("127.0.0.1", last.port)).await;
+    assert_eq!(same.probe(with_secrets()).await.0, "passing");
+    assert!(has_secrets(&same.asked()[0]) && has_secrets(&last.asked()[0]));
+    // To another one.
+    let other = Canned::start(&leads("localhost", last.port)).await;
+    assert_eq!(other.probe(with_secrets()).await.0, "passing");
+    assert!(has_secrets(&other.asked()[0]) && !has_secrets(&last.asked()[1]));
+    // And back by the other one's word.
+    let through = Canned::start(&leads("localhost", same.port)).await;
+    assert_eq!(through.probe(with_secrets()).await.0, "passing");
+    assert!(!has_secrets(&same.asked()[1]) && !has_secrets(&last.asked()[2]));
+}
+
 #[tokio::test]
 async fn a_circle_of_redirections_ends() {
     let server = Canned::start("HTTP/1.1 307 Go\r\nLocation: /again\r\n\r\n").await;
