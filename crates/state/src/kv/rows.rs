@@ -169,15 +169,11 @@ impl KvTables {
     }
 
     /// The rows under a prefix, in byte order.
-    pub fn under<'a>(&'a self, prefix: &Key) -> impl Iterator<Item = &'a Arc<KvRow>> {
+    pub fn under<'a>(&'a self, prefix: &Key) -> impl Iterator<Item = &'a Arc<KvRow>> + use<'a> {
         let start = full_key(prefix);
-        let lower = start.clone();
-        self.rows
-            .range::<_, [u8]>((std::ops::Bound::Included(lower.as_slice()), unbounded()))
-            .map(|item| &item.0)
-            .take_while(move |row| row.full_key().starts_with(&start))
-            .collect::<Vec<_>>()
-            .into_iter()
+        let first = KvRow::new(Tenancy::default(), prefix.as_bytes(), &[], 0, Index(0));
+        let rows = self.rows.range::<_, KvItem>(KvItem(Arc::new(first))..).map(|item| &item.0);
+        rows.take_while(move |row| row.full_key().starts_with(&start))
     }
 
     /// Every grave, by key.
@@ -218,10 +214,6 @@ impl KvTables {
     pub(crate) fn remove(&mut self, key: &Key) -> Option<Arc<KvRow>> {
         self.rows.remove(full_key(key).as_slice()).map(|item| item.0)
     }
-}
-
-fn unbounded() -> std::ops::Bound<&'static [u8]> {
-    std::ops::Bound::Unbounded
 }
 
 fn full_key(key: &Key) -> Vec<u8> {
