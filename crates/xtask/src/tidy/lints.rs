@@ -5,7 +5,7 @@ use super::Complaint;
 use super::purity;
 use super::tree::Tree;
 
-/// The workspace denies what style.md refuses.
+/// The workspace denies what no crate may do.
 pub fn denied(tree: &Tree) -> Vec<Complaint> {
     let Some(manifest) = tree.settings.get("Cargo.toml") else { return Vec::new() };
     let lints = manifest.split_once("\n[workspace.lints.clippy]\n").map_or("", |(_, rest)| rest);
@@ -82,7 +82,7 @@ pub fn no_indexing(tree: &Tree) -> Vec<Complaint> {
     complaints
 }
 
-/// What style.md refuses and clippy finds: rules 13, 15, 17, 24 and 32.
+/// What no crate may do unless it says why, and clippy finds.
 const DENIED: &[&str] = &[
     "unwrap_used",
     "expect_used",
