@@ -224,6 +224,13 @@ impl<D: Disk> Wal<D> {
         self.ballast.restore(&mut self.disk)
     }
 
+    /// Whether a batch fits into the current segment.
+    pub fn has_room(&self, batch: &Batch) -> bool {
+        frame::body_bytes(&batch.entries).is_some_and(|body_bytes| {
+            self.state.chain.has_room((FRAME_HEADER_BYTES + body_bytes) as u64)
+        })
+    }
+
     /// Prefills the next segment if the current one is half full and none is ready, on this
     /// thread. True if one is ready afterwards; a full disk is `Ok(false)`.
     ///

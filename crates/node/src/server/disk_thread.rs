@@ -89,6 +89,15 @@ impl<D: Disk + Clone + 'static> LogHome<D> {
         })
     }
 
+    /// What is seen to before a batch: where it needs the segment that is being prefilled, that one
+    /// is waited for. To make another meanwhile would take the room of two.
+    fn prepare(&mut self, batch: &Batch, now: Duration) -> Result<(), String> {
+        match self.beside.take_if(|_| !self.wal.has_room(batch)) {
+            Some(beside) => self.adopt(beside, now),
+            None => Ok(()),
+        }
+    }
+
     /// What is seen to between two batches, so that a log which is never idle has its next segment
     /// before it needs it, and takes writes again once there is room. Tells if space has come back.
     fn tend(&mut self, now: Duration) -> Result<Option<Job>, String> {
@@ -213,6 +222,7 @@ fn turn_until_stopped<D: Disk + Clone + 'static>(
         settled = matches!(next, Err(RecvTimeoutError::Timeout));
         let news = match next {
             Ok(DiskJob::Append(batch)) => {
+                log.prepare(&batch, clock.now())?;
                 let Some(appended) = append(log, &batch, jobs, replica)? else { return Ok(()) };
                 if replica.tell(appended).is_err() {
                     return Ok(());
@@ -270,10 +280,16 @@ mod tests {
         LogHome::new(wal)
     }
 
+    fn entry(index: u64, bytes: usize) -> LogEntry {
+        LogEntry { index, term: 1, kind: 0, data: Bytes::from(vec![7; bytes]) }
+    }
+
+    fn batch(index: u64) -> Batch {
+        Batch { entries: vec![entry(index, 1000)], hard_state: None }
+    }
+
     fn append(home: &mut LogHome<MemDisk>, index: u64) -> bool {
-        let data = Bytes::from(vec![7; 1000]);
-        let entries = vec![LogEntry { index, term: 1, kind: 0, data }];
-        let appended = home.append(&Batch { entries, hard_state: None }, |_| false).unwrap();
+        let appended = home.append(&batch(index), |_| false).unwrap();
         let Job::Appended { space_low } = appended else { panic!("it says that it is appended") };
         space_low
     }
@@ -297,17 +313,17 @@ mod tests {
 
     #[test]
     fn a_log_that_is_never_idle_has_its_next_segment_before_it_needs_it() {
-        let disk = MemDisk::new();
+        let (disk, now) = (MemDisk::new(), Duration::ZERO);
         let mut home = home(&disk);
         let mut segments = 1;
         for index in 1..=100 {
+            home.prepare(&batch(index), now).unwrap();
             append(&mut home, index);
-            home.tend(Duration::ZERO).unwrap();
-            if let Some(beside) = home.beside.take() {
-                home.adopt(beside, Duration::ZERO).unwrap();
-                segments += 1;
-            }
+            let before = home.beside.is_some();
+            home.tend(now).unwrap();
+            segments += usize::from(!before && home.beside.is_some());
         }
+        home.prepare(&Batch { entries: vec![entry(101, 1 << 20)], hard_state: None }, now).unwrap();
         let names = disk.list().unwrap();
         let logs = names.iter().filter(|name| name.starts_with("wal-")).count();
         assert_eq!(logs, segments, "each but the first was made beside the log: {names:?}");

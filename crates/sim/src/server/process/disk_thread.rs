@@ -93,6 +93,20 @@ impl DiskThread {
         self.look_for_space()
     }
 
+    /// Prefills the segment that was planned, and takes it over.
+    fn adopt(
+        &mut self,
+        plan: SegmentPlan,
+        mut handle: SimDisk,
+        now: Duration,
+    ) -> Result<(), String> {
+        let made = plan.run(&mut handle).and_then(|()| self.wal.adopt_segment(plan));
+        made.map(|_| ()).or_else(|error| {
+            self.look_at = now + SPACE_LOOK;
+            survivable(error)
+        })
+    }
+
     /// True if space has come back.
     fn look_for_space(&mut self) -> Result<bool, String> {
         if !self.low {
@@ -148,6 +162,20 @@ fn begin(world: &mut World) {
 
 /// The job under way is done.
 pub fn done(world: &mut World) -> crate::server::invariants::Verdict {
+    let Some(process) = &mut world.process else { return Ok(()) };
+    let disk = &mut process.disk;
+    let Some(job) = disk.jobs.front() else { return Ok(()) };
+    // As in the node: a segment that is needed and being prefilled is waited for.
+    let waited = match job {
+        DiskJob::Append(batch) if !disk.wal.has_room(batch) => disk.beside.take(),
+        _ => None,
+    };
+    if let Some(plan) = waited {
+        let adopted = disk.adopt(plan, world.disk.clone(), world.queue.now());
+        if !survives(world, adopted.map(|()| false)) {
+            return Ok(());
+        }
+    }
     let Some(process) = &mut world.process else { return Ok(()) };
     let disk = &mut process.disk;
     let Some(job) = disk.jobs.front() else { return Ok(()) };
@@ -223,16 +251,12 @@ fn tend(world: &mut World) -> bool {
 /// The segment beside the log is prefilled, and taken over.
 pub fn beside(world: &mut World) -> crate::server::invariants::Verdict {
     let now = world.queue.now();
-    let mut handle = world.disk.clone();
+    let handle = world.disk.clone();
     let Some(process) = &mut world.process else { return Ok(()) };
     let disk = &mut process.disk;
     let Some(plan) = disk.beside.take() else { return Ok(()) };
-    let made = plan.run(&mut handle).and_then(|()| disk.wal.adopt_segment(plan));
-    let looked = made.map(|_| false).or_else(|error| {
-        disk.look_at = now + SPACE_LOOK;
-        survivable(error).map(|()| false)
-    });
-    survives(world, looked);
+    let adopted = disk.adopt(plan, handle, now);
+    survives(world, adopted.map(|()| false));
     Ok(())
 }
 
