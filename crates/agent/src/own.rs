@@ -13,7 +13,6 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tribune_api::decode::{Unknown, decode};
-use tribune_api::messages;
 use tribune_edge::{Declared, EdgeError, ProbeRequest, ProxyPorts, Renewed, Settings};
 use tribune_node::Cluster;
 use tribune_node::entropy::random_u64;
@@ -125,11 +124,7 @@ pub async fn register(config: &RuntimeConfig, local: &Local) -> Result<(), Defin
         checks: checks.collect::<Result<_, _>>()?,
     };
     let done = local.declare(declared).await;
-    // The text of the API names the one key that would do for it; for files there are two.
-    let text = |error: EdgeError| {
-        error.to_string().replace(messages::SCRIPTS_DISABLED, messages::SCRIPTS_OF_FILES_DISABLED)
-    };
-    done.map_err(|error| DefinitionError(text(error)))
+    done.map_err(|error| DefinitionError(error.to_string()))
 }
 
 /// Takes over what else of a reload concerns the agent's own services and checks.

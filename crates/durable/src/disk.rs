@@ -62,6 +62,14 @@ impl DiskError {
     pub fn is_fatal(&self) -> bool {
         matches!(self, DiskError::SyncFailed { .. })
     }
+
+    /// Passes over an error after which the call may be tried again.
+    ///
+    /// # Errors
+    /// Why the process must end, if this one is fatal.
+    pub fn survived(&self) -> Result<(), String> {
+        if self.is_fatal() { Err(self.to_string()) } else { Ok(()) }
+    }
 }
 
 impl<D: Disk + ?Sized> Disk for Box<D> {

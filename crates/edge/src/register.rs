@@ -147,10 +147,14 @@ fn plan_in(
     origin: Origin,
 ) -> Result<Plan, EdgeError> {
     let settings = &state.settings;
-    let allowed = Allowed {
-        scripts: settings.scripts_by_api || (origin == Origin::File && settings.scripts_by_file),
-        output_bytes_max: settings.check_output_bytes_max,
+    let is_file = origin == Origin::File;
+    // The text of the API names the one key that would do for it; for files there are two.
+    let scripts_refused = match settings.scripts_by_api || (is_file && settings.scripts_by_file) {
+        true => None,
+        false if is_file => Some(messages::SCRIPTS_OF_FILES_DISABLED),
+        false => Some(messages::SCRIPTS_DISABLED),
     };
+    let allowed = Allowed { scripts_refused, output_bytes_max: settings.check_output_bytes_max };
     plan::plan(asked, place, allowed).map_err(|error| match error {
         EdgeError::Invalid(why) => EdgeError::Invalid(messages::invalid_check(&why)),
         other => other,

@@ -286,7 +286,7 @@ impl Api {
         }
         if route.pattern == UI_PATTERN && !self.config.ui_enabled {
             return match path {
-                b"/" => Reply::text(StatusCode::OK, messages::UI_DISABLED),
+                b"/" => self.front(&call),
                 _ => unknown_path(path),
             };
         }

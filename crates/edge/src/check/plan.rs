@@ -81,7 +81,8 @@ pub(crate) struct Place<'a> {
 /// What the agent allows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Allowed {
-    pub scripts: bool,
+    /// Why scripts do not run, where they do not.
+    pub scripts_refused: Option<&'static str>,
     pub output_bytes_max: usize,
 }
 
@@ -211,12 +212,12 @@ fn refuse_contradictions(
 }
 
 fn run(asked: &CheckDefinition, kind: Kind, allowed: Allowed) -> Result<Run, EdgeError> {
+    if let (Kind::Docker | Kind::Script, Some(why)) = (kind, allowed.scripts_refused) {
+        return Err(EdgeError::Refused(why.to_owned()));
+    }
     let spec = match kind {
         Kind::Ttl => return Ok(Run::Ttl(asked.ttl.to_std())),
         Kind::Alias => return Ok(alias(asked)),
-        Kind::Docker | Kind::Script if !allowed.scripts => {
-            return Err(EdgeError::Refused(messages::SCRIPTS_DISABLED.to_owned()));
-        }
         Kind::OsService => {
             return Err(EdgeError::Refused(messages::OS_SERVICE_UNSUPPORTED.to_owned()));
         }

@@ -96,3 +96,11 @@ fn scripts_are_for_files_where_only_files_may_have_them() {
     let mut other = World::new();
     assert!(matches!(other.declare(&[], &[script]), Err(EdgeError::Refused(_))));
 }
+
+#[test]
+fn a_script_of_a_file_is_refused_with_the_keys_that_files_have() {
+    let mut world = World::new();
+    let check = r#"{"Name":"x","Args":["true"],"Interval":"600s"}"#;
+    let refused = world.declare(&[], &[check]).unwrap_err().to_string();
+    assert!(refused.contains(tribune_api::messages::SCRIPTS_OF_FILES_DISABLED), "{refused}");
+}

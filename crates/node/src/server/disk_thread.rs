@@ -83,7 +83,7 @@ impl<D: Disk + Clone + 'static> LogHome<D> {
     /// Drops segments; a failure is told and tried again after the next snapshot.
     pub fn compact(&mut self, through: u64) -> Result<(), String> {
         self.wal.compact(through).map(|_| ()).or_else(|error| {
-            survivable(&error)?;
+            error.survived()?;
             tracing::warn!(%error, through, "the log could not be shortened");
             Ok(())
         })
@@ -136,7 +136,7 @@ impl<D: Disk + Clone + 'static> LogHome<D> {
         let made = beside.thread.join().map_err(|_| "prefilling a segment ended badly")?;
         let adopted = made.and_then(|()| self.wal.adopt_segment(beside.plan));
         adopted.map(|_| ()).or_else(|error| {
-            survivable(&error)?;
+            error.survived()?;
             tracing::debug!(%error, "the next segment could not be prepared yet");
             self.look_at = now + SPACE_LOOK;
             Ok(())
@@ -153,15 +153,14 @@ impl<D: Disk + Clone + 'static> LogHome<D> {
         if self.beside.is_none()
             && let Err(error) = self.wal.prepare_next_segment()
         {
-            survivable(&error)?;
+            error.survived()?;
             tracing::debug!(%error, "the next segment could not be prepared yet");
         }
         self.look_for_space()
     }
 
     fn look_for_space(&mut self) -> Result<Option<Job>, String> {
-        let held =
-            self.wal.restore_ballast().or_else(|error| survivable(&error).map(|()| false))?;
+        let held = self.wal.restore_ballast().or_else(|error| error.survived().map(|()| false))?;
         if held != self.low {
             return Ok(None);
         }
@@ -185,11 +184,6 @@ impl<D: Disk + Clone + 'static> LogHome<D> {
     }
 }
 
-/// Passes over an error that may be tried again; one that may not ends the process.
-fn survivable(error: &DiskError) -> Result<(), String> {
-    if error.is_fatal() { Err(error.to_string()) } else { Ok(()) }
-}
-
 /// Runs until told to stop.
 pub(crate) fn run<D: Disk + Clone + 'static>(
     mut log: LogHome<D>,
@@ -197,9 +191,9 @@ pub(crate) fn run<D: Disk + Clone + 'static>(
     replica: &Jobs,
     clock: Clock,
 ) {
-    match turn_until_stopped(&mut log, jobs, replica, clock) {
-        Ok(()) => {}
-        Err(why) => drop(replica.tell(Job::Fatal(why))),
+    if let Err(why) = turn_until_stopped(&mut log, jobs, replica, clock) {
+        // Whoever is told may have ended already.
+        let _ = replica.tell(Job::Fatal(why));
     }
     log.close();
 }
@@ -333,7 +327,7 @@ mod tests {
     #[test]
     fn a_failed_sync_ends_the_process_wherever_it_was() {
         let failed = DiskError::SyncFailed { name: "a".to_owned(), text: "EIO".to_owned() };
-        assert!(survivable(&failed).is_err_and(|why| why.contains("in doubt")));
-        assert!(survivable(&DiskError::Full).is_ok());
+        assert!(failed.survived().is_err_and(|why| why.contains("in doubt")));
+        assert!(DiskError::Full.survived().is_ok());
     }
 }

@@ -284,10 +284,9 @@ impl Cluster for Server {
         Box::pin(async move {
             self.metrics.request_comes();
             self.metrics.read_comes();
-            let began = self.clock.now();
-            let is_transaction = matches!(query, Query::Txn(_));
+            let transaction_began = matches!(query, Query::Txn(_)).then(|| self.clock.now());
             let answer = self.ask_inner(query, read).await;
-            if is_transaction {
+            if let Some(began) = transaction_began {
                 self.metrics.transaction_read(self.clock.now().saturating_sub(began));
             }
             if answer.is_err() {

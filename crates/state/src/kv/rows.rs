@@ -170,10 +170,10 @@ impl KvTables {
 
     /// The rows under a prefix, in byte order.
     pub fn under<'a>(&'a self, prefix: &Key) -> impl Iterator<Item = &'a Arc<KvRow>> + use<'a> {
-        let start = full_key(prefix);
         let first = KvRow::new(Tenancy::default(), prefix.as_bytes(), &[], 0, Index(0));
-        let rows = self.rows.range::<_, KvItem>(KvItem(Arc::new(first))..).map(|item| &item.0);
-        rows.take_while(move |row| row.full_key().starts_with(&start))
+        let first = KvItem(Arc::new(first));
+        let rows = self.rows.range::<_, KvItem>(first.clone()..).map(|item| &item.0);
+        rows.take_while(move |row| row.full_key().starts_with(first.0.full_key()))
     }
 
     /// Every grave, by key.

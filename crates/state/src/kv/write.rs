@@ -126,8 +126,8 @@ pub(crate) fn lock(
     events: &mut Vec<Event>,
 ) -> Result<(), LockError> {
     let id = sessions.parse(session).ok_or(LockError::InvalidSession)?;
-    let (holder, lock_index) =
-        kv.get(&set.key).map_or((None, 0), |row| (row.session(), row.lock().lock_index));
+    let Lock { session: holder, lock_index } =
+        kv.get(&set.key).map(|row| row.lock()).unwrap_or_default();
     let lock_index = match holder {
         Some(holder) if holder == id => lock_index,
         Some(_) => return Err(LockError::NotHolder),
@@ -149,12 +149,11 @@ pub(crate) fn unlock(
     // Source: transcripts/cli/kv.txt, transcripts/txn/more.txt.
     let unknown = if session.is_empty() { LockError::InvalidSession } else { LockError::NotHolder };
     let id = sessions.parse(session).ok_or(unknown)?;
-    let row = kv.get(&set.key).ok_or(LockError::NotHolder)?;
-    if row.session() != Some(id) {
+    let lock = kv.get(&set.key).ok_or(LockError::NotHolder)?.lock();
+    if lock.session != Some(id) {
         return Err(LockError::NotHolder);
     }
-    let lock_index = row.lock().lock_index;
-    write_row(kv, set, Lock { session: None, lock_index }, index, events);
+    write_row(kv, set, Lock { session: None, ..lock }, index, events);
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use crate::server::world::{ServerEvent, World};
 use std::collections::VecDeque;
 use std::time::Duration;
 use tribune_durable::ballast::Space;
-use tribune_durable::{AppendError, Batch, DiskError, SegmentPlan, Wal};
+use tribune_durable::{AppendError, Batch, SegmentPlan, Wal};
 use tribune_replica::Input;
 
 /// After this long without work the log is closed with a small frame.
@@ -88,7 +88,7 @@ impl DiskThread {
         }
         // As in the node: a segment that could not be prepared is made when it is needed.
         if self.beside.is_none() {
-            self.wal.prepare_next_segment().map(|_| ()).or_else(survivable)?;
+            self.wal.prepare_next_segment().map(|_| ()).or_else(|error| error.survived())?;
         }
         self.look_for_space()
     }
@@ -103,7 +103,7 @@ impl DiskThread {
         let made = plan.run(&mut handle).and_then(|()| self.wal.adopt_segment(plan));
         made.map(|_| ()).or_else(|error| {
             self.look_at = now + SPACE_LOOK;
-            survivable(error)
+            error.survived()
         })
     }
 
@@ -112,15 +112,10 @@ impl DiskThread {
         if !self.low {
             return Ok(false);
         }
-        let held = self.wal.restore_ballast().or_else(|error| survivable(error).map(|()| false))?;
+        let held = self.wal.restore_ballast().or_else(|error| error.survived().map(|()| false))?;
         self.low = !held;
         Ok(held)
     }
-}
-
-/// As in the node: a failed sync ends the process, wherever it was.
-fn survivable(error: DiskError) -> Result<(), String> {
-    if error.is_fatal() { Err(error.to_string()) } else { Ok(()) }
 }
 
 /// How many calls of a job may happen before a crash in the middle of it.
@@ -160,21 +155,22 @@ fn begin(world: &mut World) {
     world.server_after(latency, ServerEvent::DiskDone);
 }
 
+/// As in the node: a segment that the job needs and that is being prefilled is waited for. False if
+/// the process has ended over it.
+fn prepare(world: &mut World) -> bool {
+    let (handle, now) = (world.disk.clone(), world.queue.now());
+    let Some(process) = &mut world.process else { return false };
+    let disk = &mut process.disk;
+    let Some(DiskJob::Append(batch)) = disk.jobs.front() else { return true };
+    let Some(plan) = disk.beside.take_if(|_| !disk.wal.has_room(batch)) else { return true };
+    let adopted = disk.adopt(plan, handle, now);
+    survives(world, adopted.map(|()| false))
+}
+
 /// The job under way is done.
 pub fn done(world: &mut World) -> crate::server::invariants::Verdict {
-    let Some(process) = &mut world.process else { return Ok(()) };
-    let disk = &mut process.disk;
-    let Some(job) = disk.jobs.front() else { return Ok(()) };
-    // As in the node: a segment that is needed and being prefilled is waited for.
-    let waited = match job {
-        DiskJob::Append(batch) if !disk.wal.has_room(batch) => disk.beside.take(),
-        _ => None,
-    };
-    if let Some(plan) = waited {
-        let adopted = disk.adopt(plan, world.disk.clone(), world.queue.now());
-        if !survives(world, adopted.map(|()| false)) {
-            return Ok(());
-        }
+    if !prepare(world) {
+        return Ok(());
     }
     let Some(process) = &mut world.process else { return Ok(()) };
     let disk = &mut process.disk;
@@ -197,7 +193,7 @@ pub fn done(world: &mut World) -> crate::server::invariants::Verdict {
             .wal
             .compact(*through)
             .map(|_| None)
-            .or_else(|error| survivable(error).map(|()| None)),
+            .or_else(|error| error.survived().map(|()| None)),
     };
     let appended = matches!(result, Ok(Some(_)));
     disk.jobs.pop_front();
